@@ -1,0 +1,1 @@
+"""The `cdn-release` command: the use cases for CI and operators."""

@@ -1,0 +1,100 @@
+"""B2-B4: what happens to one bundle in `incoming`, from its name to its receipt."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from artifact.errors import Code, ContentError, DeliveryError
+from artifact.versions import Version, check_feature_id
+from publisher.chain import StoredStateError
+from publisher.environment import Environment
+from publisher.ports import Store, Stream, StreamStore
+from publisher.publish import Name, Published, publish
+from publisher.receipts import BundleName, published, refused, write_receipt
+from publisher.remote import commit_remote
+from publisher.sources import BundleSource
+from publisher.spool import Spool
+
+SUFFIX = ".tar.gz"
+ACTOR = "ingest"
+
+logger = logging.getLogger("favn.publisher.ingest")
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """An environment and the containers around it (W1)."""
+
+    environment: Environment
+    incoming: StreamStore
+    receipts: Store
+    quarantine: StreamStore
+
+
+def ingest(pipeline: Pipeline, name: str) -> Published | None:
+    """Publish the bundle `<featureId>/<version>.tar.gz` of `incoming`, and answer with a receipt.
+
+    A bundle whose content is wrong is moved to `quarantine` and costs no retry: the answer is None, as it is where the
+    bundle is gone already. Anything else that fails is raised, after a receipt that says so, for the platform to retry.
+    """
+    stream = pipeline.incoming.stream(name)
+    if stream is None:
+        logger.info("incoming/%s: gone already", name)
+        return None
+    bundle = _bundle_name(name, stream.etag)
+    try:
+        result = _publish(pipeline, name, stream)
+    except DeliveryError as error:
+        if isinstance(error, ContentError) and not isinstance(error, StoredStateError):
+            _reject(pipeline, name, bundle, stream.etag, error)
+            return None
+        _answer(pipeline, bundle, "failed", error)
+        raise
+    if bundle is not None:
+        write_receipt(pipeline.receipts, bundle, published(bundle, result, pipeline.environment.clock()))
+    commit_remote(pipeline.environment, [result.feature_id])
+    logger.info("incoming/%s: published %s %s at sequence %d", name, result.feature_id, result.version, result.sequence)
+    return result
+
+
+def _publish(pipeline: Pipeline, name: str, stream: Stream) -> Published:
+    expected = _expected(name)
+    environment = pipeline.environment
+    with Spool() as spool:
+        source = BundleSource(stream, spool, where=f"incoming/{name}", limits=environment.limits)
+        return publish(environment, source, actor=ACTOR, expected=expected)
+
+
+def _expected(name: str) -> Name:
+    """What the bundle's name promises (B1). Raises ContentError."""
+    where = f"incoming/{name}"
+    feature_id, slash, file = name.partition("/")
+    if not slash or not file.endswith(SUFFIX):
+        raise ContentError(
+            Code.BUNDLE_INVALID, "B1", "bad name", where=where, expected="<featureId>/<version>.tar.gz", seen=name
+        )
+    check_feature_id(feature_id, where=where)
+    return Name(feature_id, Version(file.removesuffix(SUFFIX), where=where))
+
+
+def _bundle_name(name: str, etag: str) -> BundleName | None:
+    """Where the receipt stands; None with a bad feature id, which gets none (B4)."""
+    feature_id, _, file = name.partition("/")
+    try:
+        check_feature_id(feature_id, where=name)
+    except ContentError:
+        return None
+    return BundleName(feature_id, file.removesuffix(SUFFIX), f"incoming/{name}", etag) if file else None
+
+
+def _reject(pipeline: Pipeline, name: str, bundle: BundleName | None, etag: str, error: ContentError) -> None:
+    # One line: the rule's number, what is wrong, and where the bundle went.
+    logger.error("incoming/%s: rejected: %s; moved to quarantine", name, error)
+    _answer(pipeline, bundle, "rejected", error)
+    pipeline.incoming.move(name, pipeline.quarantine, f"{name}.{etag}", etag=etag)
+
+
+def _answer(pipeline: Pipeline, bundle: BundleName | None, status: str, error: DeliveryError) -> None:
+    if bundle is not None:
+        write_receipt(pipeline.receipts, bundle, refused(bundle, status, error, pipeline.environment.clock()))

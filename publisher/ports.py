@@ -1,0 +1,133 @@
+"""What the use cases need of the outside world. Each adapter passes the contract suite in tests/contracts/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ContentSettings:
+    """The HTTP headers that an object is served with (W3)."""
+
+    content_type: str
+    cache_control: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One row of a listing. `etag` has no quotes; `md5` is None where the storage does not know it."""
+
+    name: str
+    size: int
+    md5: bytes | None
+    etag: str
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectData:
+    """An object's bytes and the ETag (no quotes) of exactly those bytes."""
+
+    data: bytes
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One object to create. `open` gives a new stream of exactly `size` bytes; it may raise a DeliveryError while it
+    is read (the bytes are not those that were verified): then the object is not created and the error goes on.
+    """
+
+    name: str
+    size: int
+    open: Callable[[], BinaryIO]
+    settings: ContentSettings
+
+
+class Created(Enum):
+    """What a conditional create found."""
+
+    NEW = "new"
+    SAME = "same"
+    """It was there with the same bytes; also one's own write whose answer was lost (T43)."""
+    OTHER = "other"
+    """It was there with other bytes, which stand."""
+
+
+class Reader(Protocol):
+    """Objects that can be read by name: a store, or what an edge serves of one."""
+
+    def read(self, name: str, *, limit: int) -> ObjectData | None:
+        """The object, or None where there is none. ContentError `limit_exceeded` above `limit` bytes."""
+        ...
+
+
+class Store(Reader, Protocol):
+    """One container of objects, named by `/`-separated paths. Safe to call from several threads.
+
+    Every method raises TransientError where the storage does not answer or does not permit (`transport_failed`,
+    `unauthorized`, `storage_full`), after its own retries.
+    """
+
+    def create(self, name: str, data: bytes, settings: ContentSettings) -> Created:
+        """Create the object on condition that it does not exist (If-None-Match: *)."""
+        ...
+
+    def replace(self, name: str, data: bytes, settings: ContentSettings, *, etag: str | None) -> str | None:
+        """Overwrite on condition of `etag` (None: on condition that it does not exist).
+
+        Returns the new ETag, or None where the condition failed; an own lost success counts as success.
+        """
+        ...
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """All objects whose name begins with `prefix`, in name order, over as many pages as there are."""
+        ...
+
+    def delete(self, name: str) -> bool:
+        """Remove the object; False where there was none."""
+        ...
+
+
+class BulkStore(Store, Protocol):
+    """A store that takes a whole version at once."""
+
+    def create_all(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, Created]]:
+        """Create many objects, each as `create` does: concurrently, retried, in bounded memory.
+
+        Yields each upload when it is settled, in any order. The first error ends it, after those in flight have ended.
+        """
+        ...
+
+
+class Stream(Protocol):
+    """An object that is being read, at the ETag of its first byte."""
+
+    etag: str
+    size: int
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The bytes, in chunks. TransientError `transport_failed` where the object changed meanwhile."""
+        ...
+
+
+class StreamStore(Store, Protocol):
+    """A store whose objects may be larger than memory (incoming, quarantine)."""
+
+    def stream(self, name: str) -> Stream | None:
+        """Open the object for one pass, pinned to its ETag; None where there is none."""
+        ...
+
+    def put_file(self, name: str, source: BinaryIO, size: int, settings: ContentSettings) -> None:
+        """Write the object from a stream, over whatever is there."""
+        ...
+
+    def move(self, name: str, target: StreamStore, target_name: str, *, etag: str) -> bool:
+        """Copy the object (at `etag`) to `target` of the same storage, then delete it here; False where it changed
+        or went. May be repeated after a death at any step.
+        """
+        ...

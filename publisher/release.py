@@ -1,0 +1,116 @@
+"""R6 on what is stored: canary, promote, rollback, withdraw, refresh, remove. Each ends in one committed sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from artifact import actions
+from artifact.errors import Code, TransientError
+from artifact.releases import Change, ReleaseIndex, VerifiedReleases
+from artifact.versions import Version
+from publisher.environment import Environment
+from publisher.indexes import commit_releases, releases_of
+
+
+def canary(env: Environment, feature_id: str, version: Version, change: Change) -> VerifiedReleases:
+    """Make a listed version the canary."""
+    return _commit(
+        env,
+        feature_id,
+        lambda before, now: actions.canary(before, version, change=change, now=now, policy=env.policy),
+    )
+
+
+def promote(
+    env: Environment, feature_id: str, version: Version | None, change: Change, *, force: bool = False
+) -> VerifiedReleases:
+    """Make the canary the active version, once it has soaked or by force with a reason."""
+
+    def action(before: ReleaseIndex, now: datetime) -> ReleaseIndex:
+        since = canary_since(env, before) if before.canary is not None else now
+        named = Change("promote", (before.canary or before.active).text, change.actor, change.reason, change.ticket)
+        return actions.promote(
+            before, version, canary_since=since, force=force, change=named, now=now, policy=env.policy
+        )
+
+    return _commit(env, feature_id, action)
+
+
+def rollback(env: Environment, feature_id: str, version: Version, change: Change) -> VerifiedReleases:
+    """Make another listed version the active one."""
+    return _commit(
+        env,
+        feature_id,
+        lambda before, now: actions.rollback(before, version, change=change, now=now, policy=env.policy),
+    )
+
+
+def withdraw(
+    env: Environment, feature_id: str, version: Version, change: Change, *, successor: Version | None
+) -> VerifiedReleases:
+    """Take a version away for good. Its objects go by `delete_version`, after the remote index has followed."""
+    return _commit(
+        env,
+        feature_id,
+        lambda before, now: actions.withdraw(
+            before,
+            version,
+            successor=successor,
+            reason=change.reason or "withdrawn",
+            change=change,
+            now=now,
+            policy=env.policy,
+        ),
+    )
+
+
+def refresh(env: Environment, feature_id: str, change: Change) -> VerifiedReleases:
+    """Sign the index again, with a new expiry."""
+    return _commit(
+        env, feature_id, lambda before, now: actions.refresh(before, change=change, now=now, policy=env.policy)
+    )
+
+
+def remove(env: Environment, feature_id: str, change: Change) -> VerifiedReleases:
+    """Let the feature leave the remote index."""
+    return _commit(
+        env, feature_id, lambda before, now: actions.remove(before, change=change, now=now, policy=env.policy)
+    )
+
+
+def delete_version(env: Environment, feature_id: str, version: Version) -> int:
+    """R6: delete a withdrawn version's objects, and say how many there were. Its manifest goes last, so that nobody
+    can claim the version's name while files of it are still there.
+    """
+    prefix = f"{feature_id}/{version}/"
+    names = [info.name for info in env.artifacts.list(prefix)]
+    manifest = prefix + "manifest.json"
+    for name in sorted(names, key=lambda name: (name == manifest, name)):
+        env.artifacts.delete(name)
+    return len(names)
+
+
+def canary_since(env: Environment, index: ReleaseIndex) -> datetime:
+    """The `updatedAt` of the sequence that made the canary the canary, found by walking the history back."""
+    chain = releases_of(env, index.feature_id)
+    since = index
+    while since.sequence > 1:
+        earlier = chain.state(since.sequence - 1)
+        if earlier is None or earlier.index.canary != index.canary:
+            break
+        since = earlier.index
+    return since.updated_at if since.updated_at is not None else env.clock()
+
+
+def _commit(
+    env: Environment, feature_id: str, action: Callable[[ReleaseIndex, datetime], ReleaseIndex]
+) -> VerifiedReleases:
+    def on_existing(before: ReleaseIndex | None) -> ReleaseIndex:
+        if before is None:
+            raise TransientError(
+                Code.NOT_FOUND, "R6", "no version of this feature was ever published", where=feature_id
+            )
+        return action(before, env.clock())
+
+    return commit_releases(env, feature_id, on_existing)

@@ -1,0 +1,73 @@
+"""I3: the remote index follows the release indexes, in commits of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from artifact.actions import is_removed
+from artifact.fields import whole_seconds
+from artifact.releases import VerifiedReleases
+from artifact.remote_index import FeatureWithdrawal, RemoteEntry, RemoteIndex, VerifiedRemoteIndex
+from publisher.environment import Environment
+from publisher.indexes import commit_remote_index, releases_of
+
+
+def commit_remote(env: Environment, feature_ids: Iterable[str]) -> VerifiedRemoteIndex | None:
+    """Bring these features' entries up to their newest release indexes, in one commit; none where nothing changed.
+
+    Returns the newest remote index; None where there is none and nothing to list.
+    """
+    newest = {feature_id: releases_of(env, feature_id).head() for feature_id in sorted(set(feature_ids))}
+    releases = {feature_id: state for feature_id, state in newest.items() if state is not None}
+    now = env.clock()
+    return commit_remote_index(env, lambda before: _updated(before, releases, env, now))
+
+
+def refresh_remote(env: Environment) -> VerifiedRemoteIndex | None:
+    """I4: sign the remote index again with a new expiry, as a higher sequence, though nothing else changes."""
+    now = env.clock()
+    return commit_remote_index(env, lambda before: None if before is None else _next(before, before, env, now))
+
+
+def _updated(
+    before: RemoteIndex | None, releases: Mapping[str, VerifiedReleases], env: Environment, now: datetime
+) -> RemoteIndex | None:
+    base = before if before is not None else RemoteIndex(0, now, ())
+    entries = {entry.feature_id: entry for entry in base.entries}
+    withdrawn = {gone.feature_id: gone for gone in base.withdrawn}
+    for feature_id, state in releases.items():
+        listed = entries.get(feature_id)
+        if listed is not None and listed.sequence > state.index.sequence:
+            continue  # somebody read a newer state and was faster
+        if is_removed(state.index):
+            entries.pop(feature_id, None)
+            withdrawn.setdefault(feature_id, _withdrawal(state, now))
+        else:
+            withdrawn.pop(feature_id, None)
+            entries[feature_id] = replace(RemoteEntry.of(state), rest=listed.rest if listed is not None else {})
+    after = replace(
+        base,
+        entries=tuple(entries[feature_id] for feature_id in sorted(entries)),
+        withdrawn=tuple(withdrawn[feature_id] for feature_id in sorted(withdrawn)),
+    )
+    return None if after == base else _next(after, base, env, now)
+
+
+def _next(after: RemoteIndex, before: RemoteIndex, env: Environment, now: datetime) -> RemoteIndex:
+    moment = whole_seconds(now)
+    validity = env.policy.remote_validity
+    return replace(
+        after,
+        sequence=before.sequence + 1,
+        generated_at=moment,
+        expires_at=None if validity is None else moment + validity,
+        previous_sha256=None,
+    )
+
+
+def _withdrawal(state: VerifiedReleases, now: datetime) -> FeatureWithdrawal:
+    change = state.index.change
+    reason = change.reason if change is not None and change.reason else "removed"
+    return FeatureWithdrawal(state.index.feature_id, whole_seconds(state.index.updated_at or now), reason)

@@ -1,0 +1,69 @@
+"""The settings of the Functions app: environment variables, parsed once, with the defaults of docs/FORMAT.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from artifact.actions import SMALLEST_WINDOW, Policy
+from artifact.errors import ConfigurationError
+
+STORAGE = "ArtifactsStorage"
+"""The connection's name, as the triggers' bindings use it; `ArtifactsStorage__blobServiceUri`: managed identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`storage` is a connection string or an account URL; `trust_keys` and `release_key` a file's path or the text."""
+
+    storage: str
+    trust_keys: str
+    release_key: str
+    release_key_id: str
+    policy: Policy
+    takeover: timedelta
+    pointer_max_age: int
+
+    @classmethod
+    def of(cls, variables: Mapping[str, str]) -> Settings:
+        """From the app's environment. Raises ConfigurationError that names the variable."""
+        return cls(
+            storage=variables.get(f"{STORAGE}__blobServiceUri") or _required(variables, STORAGE),
+            trust_keys=_required(variables, "FAVN_TRUST_KEYS"),
+            release_key=_required(variables, "FAVN_RELEASE_KEY"),
+            release_key_id=_required(variables, "FAVN_RELEASE_KEY_ID"),
+            policy=Policy(
+                window=_number(variables, "FAVN_WINDOW", 5, minimum=SMALLEST_WINDOW),
+                soak=_seconds(variables, "FAVN_SOAK_SECONDS", 30 * 60),
+                releases_validity=_validity(variables, "FAVN_RELEASES_EXPIRY_SECONDS", 90),
+                remote_validity=_validity(variables, "FAVN_REMOTE_EXPIRY_SECONDS", 7),
+            ),
+            takeover=_seconds(variables, "FAVN_TAKEOVER_SECONDS", 60 * 60),
+            pointer_max_age=_number(variables, "FAVN_POINTER_MAX_AGE", 30, minimum=0),
+        )
+
+
+def _required(variables: Mapping[str, str], name: str) -> str:
+    value = variables.get(name, "")
+    if not value:
+        raise ConfigurationError(f"the setting {name} is missing", where="application settings")
+    return value
+
+
+def _number(variables: Mapping[str, str], name: str, default: int, *, minimum: int) -> int:
+    text = variables.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or int(text) < minimum:
+        raise ConfigurationError(f"bad setting {name}", expected=f"a whole number, at least {minimum}", seen=text)
+    return int(text)
+
+
+def _seconds(variables: Mapping[str, str], name: str, default: int) -> timedelta:
+    return timedelta(seconds=_number(variables, name, default, minimum=0))
+
+
+def _validity(variables: Mapping[str, str], name: str, default_days: int) -> timedelta | None:
+    """0 means that indexes do not expire."""
+    return _seconds(variables, name, default_days * 24 * 60 * 60) or None
