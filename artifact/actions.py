@@ -61,9 +61,9 @@ def publish(
     if manifest.manifest.channel == "canary":
         canary = version if version > active else canary
     elif version > _highest_ever(before):
-        active = version
+        active, canary = version, None
     entries = tuple(sorted((*before.entries, entry), key=lambda e: e.version, reverse=True))
-    after = replace(before, active=active, entries=entries, canary=_still_above(canary, active))
+    after = replace(before, active=active, entries=entries, canary=canary)
     return _next(_within_window(after, version, policy), change, now, policy)
 
 
@@ -150,28 +150,29 @@ def withdraw(
     if before.withdrawal(version) is not None:
         return before
     entry = _listed(before, version)
-    active = before.active
+    active, canary = before.active, None if version == before.canary else before.canary
     if version == active:
         if successor is None or successor == version:
             raise _conflict(before, "the active version is withdrawn only with a successor", version)
         active = _listed(before, successor).version
+        canary = _still_above(canary, active)
     elif successor is not None:
         raise _conflict(before, f"a successor is for the active version {active} only", version)
     gone = Withdrawal(version, entry.manifest_sha256, whole_seconds(now), reason)
-    kept_canary = None if before.canary == version else before.canary
     after = replace(
         before,
         active=active,
         entries=tuple(e for e in before.entries if e.version != version),
-        canary=_still_above(kept_canary, active),
+        canary=canary,
         withdrawn=(*before.withdrawn, gone),
     )
     return _next(after, change, now, policy)
 
 
 def refresh(before: ReleaseIndex, *, change: Change, now: datetime, policy: Policy) -> ReleaseIndex:
-    """A new signature and expiry, nothing else."""
-    return _next(before, change, now, policy)
+    """A new signature and expiry, nothing else: a feature that left the remote index does not come back by it."""
+    kept = before.change if before.change is not None and is_removed(before) else change
+    return _next(before, kept, now, policy)
 
 
 def remove(before: ReleaseIndex, *, change: Change, now: datetime, policy: Policy) -> ReleaseIndex:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from artifact.documents import MANIFEST_LIMIT
 from artifact.errors import Code, ContentError
@@ -45,7 +46,7 @@ class BundleReader:
         if member is None or member.path != MANIFEST:
             raise self._invalid("manifest.json is not the first member", None if member is None else member.path)
         if member.size > MANIFEST_LIMIT:
-            raise self._too_large(MANIFEST, MANIFEST_LIMIT, member.size)
+            raise self._too_large("F1", MANIFEST, MANIFEST_LIMIT, member.size)
         data = b"".join(self._source.take(member.size))
         self._skip_padding(member.size)
         return data
@@ -96,9 +97,9 @@ class BundleReader:
                 seen=member.size,
             )
         if member.size > self._limits.file_bytes:
-            raise self._too_large(member.path, self._limits.file_bytes, member.size)
+            raise self._too_large("P4", member.path, self._limits.file_bytes, member.size)
         if total > self._limits.version_bytes:
-            raise self._too_large("the version", self._limits.version_bytes, total)
+            raise self._too_large("P4", "the version", self._limits.version_bytes, total)
 
     def _content(self, entry: FileEntry, size: int) -> Iterator[bytes]:
         digest = hashlib.sha256()
@@ -156,9 +157,9 @@ class BundleReader:
     def _invalid(self, what: str, seen: object = None) -> ContentError:
         return _invalid(what, self._where, seen)
 
-    def _too_large(self, name: str, limit: int, seen: int) -> ContentError:
+    def _too_large(self, rule: str, name: str, limit: int, seen: int) -> ContentError:
         return ContentError(
-            Code.LIMIT_EXCEEDED, "P4", f"{name} is too large", where=self._where, expected=f"at most {limit}", seen=seen
+            Code.LIMIT_EXCEEDED, rule, f"{name} is too large", where=self._where, expected=f"at most {limit}", seen=seen
         )
 
 
@@ -185,13 +186,11 @@ class _Buffer:
 
     def expect_end(self) -> None:
         """Nothing but the zeros that pad the last record."""
-        rest = self._chunk[self._at :]
         zeros = 0
-        while rest:
+        for rest in chain((self._chunk[self._at :],), self._chunks):
             zeros += len(rest)
             if any(rest) or zeros > RECORD:
                 raise _invalid("data after the end of the archive", self._where)
-            rest = next(self._chunks, b"")
 
 
 def _inflate(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:

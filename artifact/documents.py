@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from artifact.errors import Code, ContentError
 
@@ -19,6 +19,7 @@ NESTING_LIMIT = 32
 INTEGER_LIMIT = 2**53 - 1
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,15}")
+_CONTAINERS = frozenset({dict, list})
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 TYPE_NAMES = {dict: "object", list: "array", str: "string", int: "integer", bool: "boolean", type(None): "null"}
@@ -48,7 +49,7 @@ def parse(data: bytes, *, limit: int, where: str) -> dict[str, Any]:
         raise _invalid("F2", f"not JSON: {error.msg} at character {error.pos}", where) from error
     except RecursionError as error:
         raise _too_deep(where) from error
-    except _Refused as error:
+    except _RefusedError as error:
         raise _invalid("F2", str(error), where) from error
     if _deeper_than(value, NESTING_LIMIT):
         raise _too_deep(where)
@@ -63,35 +64,48 @@ def parse(data: bytes, *, limit: int, where: str) -> dict[str, Any]:
 
 
 def canonical(value: Mapping[str, Any] | Sequence[Any]) -> bytes:
-    """The RFC 8785 form of an F2 value: members in UTF-16 order, shortest escapes, no white space, UTF-8."""
+    """The RFC 8785 form of an F2 value: members in UTF-16 order, shortest escapes, no white space, UTF-8.
+
+    Raises ContentError `document_invalid` for a lone surrogate, which a value that was not parsed may hold.
+    """
     text = _dump(value, sort_keys=True)
     # Python sorts by code point; UTF-16 order differs only where a member name lies beyond U+FFFF.
     if not text.isascii() and _ASTRAL.search(text):
         text = _dump(_ordered(value), sort_keys=False)
-    return text.encode("utf-8")
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise _invalid("F2", "lone surrogate in a string", "document to write") from error
 
 
-class _Refused(ValueError):
+class _RefusedError(ValueError):
     """Raised inside the JSON parser's hooks, which do not know where they are."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Refused(f"duplicate member {twice!a}")
+        raise _RefusedError(f"duplicate member {_first_repeated(pairs)[:40]!a}")
     return members
 
 
+def _first_repeated(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError("no member is repeated")
+
+
 def _integer(spelling: str) -> int:
-    if _INTEGER.fullmatch(spelling) is None or abs(int(spelling)) > INTEGER_LIMIT:
-        raise _Refused(f"number {spelling[:40]} is not an integer in ±(2^53−1)")
-    return int(spelling)
+    if _INTEGER.fullmatch(spelling) is None or abs(value := int(spelling)) > INTEGER_LIMIT:
+        _refuse_number(spelling)
+    return value
 
 
-def _refuse_number(spelling: str) -> None:
-    raise _Refused(f"number {spelling[:40]} is not an integer in ±(2^53−1)")
+def _refuse_number(spelling: str) -> NoReturn:
+    raise _RefusedError(f"number {spelling[:40]} is not an integer in ±(2^53-1)")
 
 
 def _invalid(rule: str, what: str, where: str) -> ContentError:
@@ -105,16 +119,14 @@ def _too_deep(where: str) -> ContentError:
 
 
 def _deeper_than(value: Any, limit: int) -> bool:
-    level = [value]
+    level = _containers([value])
     for _ in range(limit):
-        level = [child for node in level for child in _children(node) if isinstance(child, (dict, list))]
+        level = [child for node in level for child in _containers(node.values() if type(node) is dict else node)]
     return bool(level)
 
 
-def _children(node: dict[str, Any] | list[Any] | Any) -> Iterable[Any]:
-    if isinstance(node, dict):
-        return node.values()
-    return node if isinstance(node, list) else ()
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if type(value) in _CONTAINERS]
 
 
 def _encodable(value: Any) -> bool:

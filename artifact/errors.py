@@ -117,5 +117,5 @@ TRANSIENT_CODES = frozenset(
 def _short(value: object, limit: int = 200) -> str:
     """`value` on one printable line of at most `limit` characters: it may come from an attacker."""
     text = value if isinstance(value, str) else repr(value)
-    text = "".join(c if c.isprintable() else "\\u%04x" % ord(c) for c in text[: limit + 1])
+    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -15,6 +15,8 @@ from artifact.versions import Version, check_feature_id
 
 T = TypeVar("T")
 
+_MISSING = object()
+
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?Z", re.ASCII)
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -38,13 +40,13 @@ class Fields:
         )
 
     def _typed(self, name: str, kind: type[T]) -> T:
-        if name not in self.members:
-            raise self.refuse(name, "missing member")
-        value = self.members[name]
+        value = self.members.get(name, _MISSING)
         # bool is an int to Python, not to JSON
-        if type(value) is not kind:
-            raise self.refuse(name, "wrong type", expected=TYPE_NAMES[kind], seen=TYPE_NAMES[type(value)])
-        return value
+        if type(value) is kind:
+            return value
+        if value is _MISSING:
+            raise self.refuse(name, "missing member")
+        raise self.refuse(name, "wrong type", expected=TYPE_NAMES[kind], seen=TYPE_NAMES[type(value)])
 
     def has(self, name: str) -> bool:
         return name in self.members
@@ -56,9 +58,13 @@ class Fields:
             raise self.refuse(name, "empty string")
         return value
 
+    def any_text(self, name: str) -> str:
+        """A string, also an empty one."""
+        return self._typed(name, str)
+
     def optional_text(self, name: str) -> str | None:
         """Any string, or None where there is no such member."""
-        return self._typed(name, str) if self.has(name) else None
+        return self.any_text(name) if self.has(name) else None
 
     def integer(self, name: str, *, minimum: int) -> int:
         value = self._typed(name, int)
@@ -126,13 +132,28 @@ class Fields:
         return self.hex_sha256(name) if self.has(name) else None
 
     def version(self, name: str) -> Version:
-        return Version(self.text(name), where=f"{self.where}: {self.place}{name}")
+        text = self.text(name)
+        try:
+            return Version(text)
+        except ContentError as error:
+            raise self._placed(error, name) from error
 
     def feature_id(self, name: str) -> str:
-        return check_feature_id(self.text(name), where=f"{self.where}: {self.place}{name}")
+        text = self.text(name)
+        try:
+            return check_feature_id(text, where=self.where)
+        except ContentError as error:
+            raise self._placed(error, name) from error
 
-    def rest(self, known: Collection[str]) -> dict[str, Any]:
+    def _placed(self, error: ContentError, name: str) -> ContentError:
+        """`error` with its place in the document, which is not put together for the thousands that are right."""
+        where = f"{self.where}: {self.place}{name}"
+        return ContentError(error.code, error.rule, error.what, where=where, expected=error.expected, seen=error.seen)
+
+    def rest(self, known: frozenset[str]) -> dict[str, Any]:
         """The members that a reader does not know: signed and kept, never interpreted (F3)."""
+        if known.issuperset(self.members):
+            return {}
         return {name: value for name, value in self.members.items() if name not in known}
 
 
@@ -146,12 +167,12 @@ def parse_time(text: str) -> datetime:
 
 
 def format_time(moment: datetime) -> str:
-    """The F5 form, in whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """The F5 form; fractions of a second only where there are any."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def whole_seconds(moment: datetime) -> datetime:
-    """`moment` as `format_time` keeps it."""
+    """`moment` in UTC without a fraction, as the documents that we write say it."""
     return moment.astimezone(UTC) - timedelta(microseconds=moment.microsecond)
 
 

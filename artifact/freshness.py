@@ -68,7 +68,7 @@ def check_expiry(expires_at: datetime | None, now: datetime, *, where: str) -> N
 
 def is_expired(expires_at: datetime | None, now: datetime) -> bool:
     """Whether the moment has passed, tolerance included; an index without `expiresAt` does not expire."""
-    return expires_at is not None and now > expires_at + CLOCK_TOLERANCE
+    return expires_at is not None and now - CLOCK_TOLERANCE > expires_at
 
 
 def check_withdrawn(new: ReleaseIndex, withdrawn: Collection[Version], *, where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -71,7 +71,7 @@ class PrivateKey:
             return cls(Ed25519PrivateKey.from_private_bytes(_raw(text, where, "a PKCS #8 PEM or base64 of 32 bytes")))
         try:
             key = serialization.load_pem_private_key(text.encode("utf-8"), password=None)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             # The library's text is left out: it may quote the key.
             raise ConfigurationError("not a private key", rule="S1", where=where, expected="a PKCS #8 PEM") from error
         if not isinstance(key, Ed25519PrivateKey):
@@ -129,7 +129,7 @@ def _raw(text: str, where: str, expected: str) -> bytes:
 def _spki(text: str, where: str) -> bytes:
     try:
         key = serialization.load_pem_public_key(text.encode("utf-8"))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigurationError("not a public key", rule="S3", where=where, expected="an SPKI PEM") from error
     if not isinstance(key, Ed25519PublicKey):
         raise ConfigurationError("wrong kind of public key", rule="S3", where=where, expected="Ed25519")

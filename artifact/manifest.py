@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,9 @@ from artifact.versions import Version
 
 INTEGRITY_PREFIX = "sha256-"
 SHA256_BYTES = 32
+
+# White space, controls and backslashes: urlsplit and browsers do not read them in the same way.
+_URL = re.compile(r"[^\s\\\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,8 @@ def check_draft(document: Mapping[str, Any], *, where: str) -> None:
         mount.text("pathPrefix")
         mount.text("domElementId")
         fields.array("routes", minimum=1)
+    elif fields.has("routes"):
+        fields.array("routes", minimum=1)
 
 
 def _files(fields: Fields, limits: Limits) -> dict[str, FileEntry]:
@@ -232,9 +238,11 @@ def _server_functions_module(fields: Fields, files: Mapping[str, FileEntry]) -> 
 
 
 def _is_endpoint(text: str) -> bool:
+    if _URL.fullmatch(text) is None:
+        return False
     try:
         url = urlsplit(text)
-        return url.scheme in ("http", "https") and bool(url.hostname) and "@" not in url.netloc
+        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and "@" not in url.netloc
     except ValueError:
         return False
 

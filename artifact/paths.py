@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from artifact.errors import Code, ContentError
 
@@ -13,7 +14,9 @@ SEGMENT_BYTES = 255
 PATH_BYTES = 1024
 
 # Printable ASCII without space, and without \ : * ? " < > | # %
-_SEGMENT = re.compile(r"[!$&'()+,\-.0-9;=@A-Z\[\]^_`a-z{}~]+")
+_ALLOWED = r"[!$&'()+,\-.0-9;=@A-Z\[\]^_`a-z{}~]"
+_SEGMENT = re.compile(rf"{_ALLOWED}+")
+_PATH = re.compile(rf"(?!\.){_ALLOWED}{{1,{SEGMENT_BYTES}}}(?:/(?!\.){_ALLOWED}{{1,{SEGMENT_BYTES}}})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,9 @@ def check_path(path: str, *, where: str) -> str:
     """`path` if P3 allows it on its own; else ContentError `path_invalid`. A bad path is never repaired."""
     if len(path) > PATH_BYTES:
         raise _bad(path, f"longer than {PATH_BYTES} bytes", where)
-    for segment in path.split("/"):
-        if segment == "":
-            raise _bad(path, "absolute, or an empty segment", where)
-        if segment.startswith("."):
-            raise _bad(path, "a segment that begins with '.'", where)
-        if len(segment) > SEGMENT_BYTES:
-            raise _bad(path, f"a segment longer than {SEGMENT_BYTES} bytes", where)
-        if _SEGMENT.fullmatch(segment) is None:
-            raise _bad(path, "a character that is not allowed", where)
-    if path.lower() == MANIFEST or path.lower().startswith(MANIFEST + "/"):
+    if _PATH.fullmatch(path) is None:
+        raise _bad(path, _fault(path), where)
+    if path.partition("/")[0].lower() == MANIFEST:
         raise _bad(path, "manifest.json at the top is reserved", where)
     return path
 
@@ -50,19 +46,26 @@ def check_paths(paths: Iterable[str], *, where: str) -> None:
 
     Judged on the lower-cased path, since a version may be unpacked where case does not count.
     """
-    seen: dict[str, str] = {}
-    folders: dict[str, str] = {}
-    for path in paths:
-        folded = check_path(path, where=where).lower()
-        if folded in seen:
-            raise _bad(path, f"equal to {seen[folded]!r} when case is folded", where)
-        seen[folded] = path
-        parent = folded.rpartition("/")[0]
-        while parent and parent not in folders:
-            folders[parent] = path
-            parent = parent.rpartition("/")[0]
-    for folded in folders.keys() & seen.keys():
-        raise _bad(seen[folded], f"both a file and a folder (of {folders[folded]!r})", where)
+    # With a separator that sorts below all other characters, what is under a folder directly follows the folder's name.
+    folded = sorted((check_path(path, where=where).lower().replace("/", "\0"), path) for path in paths)
+    for (lower, path), (higher, other) in pairwise(folded):
+        if lower == higher:
+            raise _bad(other, f"equal to {path!r} when case is folded", where)
+        if higher.startswith(lower + "\0"):
+            raise _bad(path, f"both a file and a folder (of {other!r})", where)
+
+
+def _fault(path: str) -> str:
+    for segment in path.split("/"):
+        if segment == "":
+            return "absolute, or an empty segment"
+        if segment.startswith("."):
+            return "a segment that begins with '.'"
+        if len(segment) > SEGMENT_BYTES:
+            return f"a segment longer than {SEGMENT_BYTES} bytes"
+        if _SEGMENT.fullmatch(segment) is None:
+            break
+    return "a character that is not allowed"
 
 
 def _bad(path: str, why: str, where: str) -> ContentError:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from artifact.documents import RELEASES_LIMIT, parse
@@ -20,13 +22,18 @@ from artifact.versions import Version
 
 POINTER = "releases.json"
 
-_ENTRY_MEMBERS = {
+_ENTRY_MEMBERS = frozenset({
     "version", "manifestSha256", "serverFunctionsSha256", "publishedAt", "bytes", "files", "gitSha", "buildUrl",
-}  # fmt: skip
-_MEMBERS = {
+})  # fmt: skip
+_WITHDRAWAL_MEMBERS = frozenset({"version", "manifestSha256", "at", "reason"})
+_MEMBERS = frozenset({
     "schemaVersion", "featureId", "sequence", "activeVersion", "versions", "signature", "previousSha256",
     "channels", "withdrawn", "updatedAt", "expiresAt", "change",
-}  # fmt: skip
+})  # fmt: skip
+
+CHANNELS = frozenset({"stable", "canary"})
+UNCOUNTED = Limits(versions=sys.maxsize, features=sys.maxsize)
+"""What a writer holds its own indexes against: their form; how many is the policy's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ class Withdrawal:
     manifest_sha256: str
     at: datetime
     reason: str
+    rest: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseIndex:
-    """The content of a release index. `entries` are unique and descending; `active` is one of them."""
+    """The content of a release index. `entries` are unique and descending; `active` is one of them.
+
+    `other_channels` and `rest` are members that we do not know.
+    """
 
     feature_id: str
     sequence: int
@@ -91,6 +102,7 @@ class ReleaseIndex:
     updated_at: datetime | None = None
     expires_at: datetime | None = None
     change: Change | None = None
+    other_channels: Mapping[str, Any] = field(default_factory=dict)
     rest: Mapping[str, Any] = field(default_factory=dict)
 
     def entry(self, version: Version) -> Entry | None:
@@ -116,7 +128,7 @@ class ReleaseIndex:
                 "sequence": self.sequence,
                 "activeVersion": self.active.text,
                 "versions": [_entry_document(entry) for entry in self.entries],
-                "channels": self.channels,
+                "channels": {**self.other_channels, **self.channels},
                 "withdrawn": [_withdrawal_document(gone) for gone in self.withdrawn],
                 "previousSha256": self.previous_sha256,
                 "updatedAt": _time(self.updated_at),
@@ -127,8 +139,10 @@ class ReleaseIndex:
         return {**self.rest, **ours}
 
     def signed(self, signer: Signer) -> bytes:
-        """The canonical, signed bytes (F4, S1)."""
-        return signed(self.document(), signer)
+        """The canonical, signed bytes (F4, S1). Raises ContentError where a reader would refuse them (too long)."""
+        data = signed(self.document(), signer)
+        parse_releases(data, where=f"{self.feature_id} sequence {self.sequence}", limits=UNCOUNTED)
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,19 +170,23 @@ def parse_releases(data: bytes, *, where: str, limits: Limits) -> ParsedReleases
     document = parse(data, limit=RELEASES_LIMIT, where=where)
     fields = Fields(document, where=where, rule="R1")
     fields.constant("schemaVersion", 1)
+    channels = fields.object("channels") if fields.has("channels") else None
     index = ReleaseIndex(
         feature_id=fields.feature_id("featureId"),
         sequence=fields.integer("sequence", minimum=1),
         active=fields.version("activeVersion"),
         entries=_entries(fields, limits),
-        canary=_canary(fields),
+        canary=channels.version("canary") if channels is not None and channels.has("canary") else None,
         withdrawn=_withdrawn(fields),
         previous_sha256=fields.optional_hex_sha256("previousSha256"),
         updated_at=fields.optional_time("updatedAt"),
         expires_at=fields.optional_time("expiresAt"),
         change=_change(fields),
+        other_channels=channels.rest(CHANNELS) if channels is not None else {},
         rest=fields.rest(_MEMBERS),
     )
+    if channels is not None:
+        channels.constant("stable", index.active.text)
     _check_versions(index, fields)
     return ParsedReleases(index, document, data, where)
 
@@ -220,20 +238,17 @@ def _entry(item: Fields) -> Entry:
     )
 
 
-def _canary(fields: Fields) -> Version | None:
-    if not fields.has("channels"):
-        return None
-    channels = fields.object("channels")
-    if channels.has("stable"):
-        channels.constant("stable", fields.text("activeVersion"))
-    return channels.version("canary") if channels.has("canary") else None
-
-
 def _withdrawn(fields: Fields) -> tuple[Withdrawal, ...]:
     if not fields.has("withdrawn"):
         return ()
     return tuple(
-        Withdrawal(item.version("version"), item.hex_sha256("manifestSha256"), item.time("at"), item.text("reason"))
+        Withdrawal(
+            item.version("version"),
+            item.hex_sha256("manifestSha256"),
+            item.time("at"),
+            item.any_text("reason"),
+            item.rest(_WITHDRAWAL_MEMBERS),
+        )
         for item in fields.objects("withdrawn")
     )
 
@@ -255,16 +270,15 @@ def _check_versions(index: ReleaseIndex, fields: Fields) -> None:
     if index.sequence == 1 and index.previous_sha256 is not None:
         raise fields.refuse("previousSha256", "sequence 1 has no state before it (R3)")
     listed = [entry.version for entry in index.entries]
-    for higher, lower in zip(listed, listed[1:], strict=False):
+    for higher, lower in pairwise(listed):
         if not lower < higher:
             raise fields.refuse("versions", "not unique and descending", seen=f"{higher} before {lower}")
     if index.active not in listed:
         raise fields.refuse("activeVersion", "not a listed version", seen=index.active.text)
     if index.canary is not None and index.canary not in listed:
         raise fields.refuse("channels.canary", "not a listed version", seen=index.canary.text)
-    for gone in index.withdrawn:
-        if gone.version in listed:
-            raise fields.refuse("withdrawn", "a listed version is withdrawn", seen=gone.version.text)
+    for withdrawn in {gone.version for gone in index.withdrawn}.intersection(listed):
+        raise fields.refuse("withdrawn", "a listed version is withdrawn", seen=withdrawn.text)
 
 
 def _entry_document(entry: Entry) -> dict[str, Any]:
@@ -285,6 +299,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
 
 def _withdrawal_document(gone: Withdrawal) -> dict[str, Any]:
     return {
+        **gone.rest,
         "version": gone.version.text,
         "manifestSha256": gone.manifest_sha256,
         "at": format_time(gone.at),

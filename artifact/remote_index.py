@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from artifact.documents import REMOTE_INDEX_LIMIT, parse
@@ -13,7 +14,7 @@ from artifact.errors import Code, ContentError
 from artifact.fields import Fields, format_time
 from artifact.keys import Signer
 from artifact.paths import Limits
-from artifact.releases import ReleaseIndex, VerifiedReleases
+from artifact.releases import CHANNELS, UNCOUNTED, ReleaseIndex, VerifiedReleases
 from artifact.signing import check_signature, signed
 from artifact.trust import Role, TrustStore
 from artifact.versions import Version
@@ -21,24 +22,29 @@ from artifact.versions import Version
 POINTER = "remote-index.json"
 KIND = "remote-index"
 
-_ENTRY_MEMBERS = {
+_ENTRY_MEMBERS = frozenset({
     "featureId", "baseUrl", "releasesUrl", "releasesSha256", "sequence", "activeVersion", "channels",
-}  # fmt: skip
-_MEMBERS = {
+})  # fmt: skip
+_WITHDRAWAL_MEMBERS = frozenset({"featureId", "at", "reason"})
+_MEMBERS = frozenset({
     "schemaVersion", "kind", "sequence", "previousSha256", "generatedAt", "expiresAt", "features", "withdrawn",
     "signature",
-}  # fmt: skip
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteEntry:
-    """One feature: the state of its release index that this remote index vouches for."""
+    """One feature: the state of its release index that this remote index vouches for.
+
+    `other_channels` and `rest` are members that we do not know.
+    """
 
     feature_id: str
     releases_sha256: str
     sequence: int
     active: Version
     canary: Version | None = None
+    other_channels: Mapping[str, Any] = field(default_factory=dict)
     rest: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -87,6 +93,7 @@ class FeatureWithdrawal:
     feature_id: str
     at: datetime
     reason: str
+    rest: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ class RemoteIndex:
         }
         if self.withdrawn:
             document["withdrawn"] = [
-                {"featureId": gone.feature_id, "at": format_time(gone.at), "reason": gone.reason}
+                {**gone.rest, "featureId": gone.feature_id, "at": format_time(gone.at), "reason": gone.reason}
                 for gone in self.withdrawn
             ]
         if self.expires_at is not None:
@@ -127,8 +134,10 @@ class RemoteIndex:
         return document
 
     def signed(self, signer: Signer) -> bytes:
-        """The canonical, signed bytes (F4, S1)."""
-        return signed(self.document(), signer)
+        """The canonical, signed bytes (F4, S1). Raises ContentError where a reader would refuse them (too long)."""
+        data = signed(self.document(), signer)
+        parse_remote_index(data, where=f"remote index, sequence {self.sequence}", limits=UNCOUNTED)
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +198,7 @@ def _entries(fields: Fields, limits: Limits) -> tuple[RemoteEntry, ...]:
             seen=count,
         )
     entries = tuple(_entry(item) for item in fields.objects("features"))
-    for lower, higher in zip(entries, entries[1:], strict=False):
+    for lower, higher in pairwise(entries):
         if not lower.feature_id < higher.feature_id:
             raise fields.refuse("features", "not unique and sorted by featureId", seen=higher.feature_id)
     return entries
@@ -203,6 +212,7 @@ def _entry(item: Fields) -> RemoteEntry:
         sequence=item.integer("sequence", minimum=1),
         active=item.version("activeVersion"),
         canary=channels.version("canary") if channels.has("canary") else None,
+        other_channels=channels.rest(CHANNELS),
         rest=item.rest(_ENTRY_MEMBERS),
     )
     channels.constant("stable", entry.active.text)
@@ -216,13 +226,15 @@ def _withdrawn(fields: Fields) -> tuple[FeatureWithdrawal, ...]:
     if not fields.has("withdrawn"):
         return ()
     return tuple(
-        FeatureWithdrawal(item.feature_id("featureId"), item.time("at"), item.text("reason"))
+        FeatureWithdrawal(
+            item.feature_id("featureId"), item.time("at"), item.any_text("reason"), item.rest(_WITHDRAWAL_MEMBERS)
+        )
         for item in fields.objects("withdrawn")
     )
 
 
 def _entry_document(entry: RemoteEntry) -> dict[str, Any]:
-    stable = {"stable": entry.active.text}
+    stable = {**entry.other_channels, "stable": entry.active.text}
     return {
         **entry.rest,
         "featureId": entry.feature_id,

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 BLOCK = 512
-PAX_LIMIT = 2 * BLOCK
+NAME_BYTES = 100
+PAX_LIMIT = 3 * BLOCK
+"""Room for one record with the longest path that P3 allows."""
 END = bytes(2 * BLOCK)
 
-_NAME = slice(0, 100)
+_NAME = slice(0, NAME_BYTES)
 _SIZE = slice(124, 136)
 _CHECKSUM = slice(148, 156)
 _TYPE = slice(156, 157)
@@ -55,11 +57,13 @@ def decode_header(block: bytes) -> Header:
 
 
 def decode_pax(data: bytes) -> str:
-    """The path in a pax header that holds one `path` record and nothing else."""
+    """The path in a pax header that holds one `path` record and nothing else, and is needed for it."""
     match = _PAX_PATH.fullmatch(data)
     if match is None or int(match[1]) != len(data):
         raise TarError("a pax header that is not one path record")
-    return _text(match[2])
+    if len(match[2]) <= NAME_BYTES:
+        raise TarError("a pax path that a ustar header can hold")
+    return _ascii(match[2])
 
 
 def encode_member(path: str, size: int, content: Iterable[bytes]) -> Iterator[bytes]:
@@ -70,7 +74,7 @@ def encode_member(path: str, size: int, content: Iterable[bytes]) -> Iterator[by
         yield _encode_header(b"pax", b"", len(record), _PAX)
         yield record
         yield _padding(len(record))
-        name, prefix = path.encode("ascii")[-100:], b""
+        name, prefix = path.encode("ascii")[-NAME_BYTES:], b""
     yield _encode_header(name, prefix, size, _FILE)
     yield from content
     yield _padding(size)
@@ -101,9 +105,9 @@ def _padding(size: int) -> bytes:
 def _split(path: str) -> tuple[bytes | None, bytes]:
     """The ustar name and prefix; None where ustar cannot hold the path."""
     raw = path.encode("ascii")
-    if len(raw) <= 100:
+    if len(raw) <= NAME_BYTES:
         return raw, b""
-    for at in range(max(0, len(raw) - 101), min(156, len(raw))):
+    for at in range(max(0, len(raw) - NAME_BYTES - 1), min(156, len(raw))):
         if raw[at : at + 1] == b"/":
             return raw[at + 1 :], raw[:at]
     return None, b""
@@ -133,6 +137,10 @@ def _text(field: bytes) -> str:
     raw, _, rest = field.partition(b"\0")
     if rest.strip(b"\0"):
         raise TarError("a name with a NUL inside")
+    return _ascii(raw)
+
+
+def _ascii(raw: bytes) -> str:
     try:
         return raw.decode("ascii")
     except UnicodeDecodeError as error:

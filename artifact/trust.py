@@ -15,6 +15,8 @@ from artifact.keys import PublicKey
 
 TRUST_STORE_LIMIT = 1024 * 1024
 
+_MEMBERS = frozenset({"publicKey", "roles", "features", "validUntil"})
+
 
 class Role(StrEnum):
     """What a key may sign (S3)."""
@@ -104,7 +106,7 @@ def _entry(key_id: str, value: Any, source: str) -> TrustedKey:
     if not isinstance(value, dict):
         raise ConfigurationError("bad entry", rule="S3", where=where, expected="a public key or an object")
     fields = Fields(value, where=where, rule="S3")
-    unknown = fields.rest({"publicKey", "roles", "features", "validUntil"})
+    unknown = fields.rest(_MEMBERS)
     if unknown:
         # A misspelt `validUntil` would otherwise trust for ever.
         raise ConfigurationError("unknown member", rule="S3", where=where, seen=", ".join(sorted(unknown)))
