@@ -122,8 +122,8 @@ class StreamStore(Store, Protocol):
         """Open the object for one pass, pinned to its ETag; None where there is none."""
         ...
 
-    def put_file(self, name: str, source: BinaryIO, size: int, settings: ContentSettings) -> None:
-        """Write the object from a stream, over whatever is there."""
+    def put_file(self, name: str, source: BinaryIO, size: int, settings: ContentSettings) -> str:
+        """Write the object from a stream, over whatever is there. Returns the new ETag."""
         ...
 
     def move(self, name: str, target: StreamStore, target_name: str, *, etag: str) -> bool:

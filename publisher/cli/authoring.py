@@ -39,6 +39,8 @@ def keygen(label: str, out: Path, roles: tuple[str, ...], features: tuple[str, .
     Example:
       cdn-release keygen build-2026 --out keys --role manifest --features 'feature-*'
     """
+    if "/" in label or label.startswith("."):
+        raise ConfigurationError("a label names two files: it has no '/' and does not begin with '.'", rule="C2")
     key = PrivateKey.generate()
     out.mkdir(parents=True, exist_ok=True)
     secret, public = out / f"{label}.pem", out / f"{label}.pub.pem"

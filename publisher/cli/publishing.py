@@ -87,8 +87,9 @@ def publish(path: Path, **values: Any) -> None:
 @options.option("--to", metavar="DESTINATION", required=True, help="A storage connection string or an account URL.")
 @options.option("--timeout", type=click.IntRange(min=0), default=300, show_default=True, metavar="SECONDS",
                 help="How long to wait for the receipt; 0: do not wait.")  # fmt: skip
+@options.dry_run
 @options.as_json
-def submit(path: Path, to: str, timeout: int, as_json: bool) -> None:
+def submit(path: Path, to: str, timeout: int, dry_run: bool, as_json: bool) -> None:
     """Upload a signed version directory or a bundle to `incoming`, and wait for the app's receipt.
 
     \b
@@ -100,6 +101,9 @@ def submit(path: Path, to: str, timeout: int, as_json: bool) -> None:
         feature_id, version = _name_of(file, str(path))
         name = f"{feature_id}/{version}.tar.gz"
         size = file.seek(0, 2)
+        if dry_run:
+            _rehearse(name, size, as_json)
+            return
         file.seek(0)
         etag = storage.incoming.put_file(name, file, size, private(name))
     bundle = BundleName(feature_id, version, f"incoming/{name}", etag)
@@ -111,6 +115,12 @@ def submit(path: Path, to: str, timeout: int, as_json: bool) -> None:
         console.print(f"{document['status']} {feature_id} {version}{sequence}")
 
     emit(document, as_json, text)
+
+
+def _rehearse(name: str, size: int, as_json: bool) -> None:
+    document = {"bundle": f"incoming/{name}", "status": "dry run", "bytes": size}
+    text = f"dry run: nothing was written; it would be incoming/{name} ({size} bytes)"
+    emit(document, as_json, lambda console: console.print(text, markup=False))
 
 
 def version_source(path: Path, stack: ExitStack) -> VersionSource:
