@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from artifact.errors import Code, ContentError, TransientError
 from artifact.fields import whole_seconds
 from artifact.manifest import VerifiedManifest
-from artifact.releases import Change, Entry, ReleaseIndex, Withdrawal
+from artifact.releases import Change, Entry, ReleaseIndex, Removal, Withdrawal
 from artifact.versions import Version
 
 ACTIONS = ("publish", "canary", "promote", "rollback", "withdraw", "refresh", "remove")
@@ -44,7 +44,7 @@ def publish(
     now: datetime,
     policy: Policy,
 ) -> ReleaseIndex:
-    """List a version, and make it active or canary as its manifest's channel says.
+    """List a version, and make it active or canary as its manifest's channel says; a removed feature comes back.
 
     Raises what `check_publishable` raises.
     """
@@ -56,14 +56,14 @@ def publish(
         return _next(first, change, now, policy)
     check_publishable(before, manifest)
     if before.entry(version) is not None:
-        return before
+        return before if before.removed is None else _next(replace(before, removed=None), change, now, policy)
     active, canary = before.active, before.canary
     if manifest.manifest.channel == "canary":
         canary = version if version > active else canary
     elif version > _highest_ever(before):
         active, canary = version, None
     entries = tuple(sorted((*before.entries, entry), key=lambda e: e.version, reverse=True))
-    after = replace(before, active=active, entries=entries, canary=canary)
+    after = replace(before, active=active, entries=entries, canary=canary, removed=None)
     return _next(_within_window(after, version, policy), change, now, policy)
 
 
@@ -145,11 +145,15 @@ def withdraw(
     change: Change,
     now: datetime,
     policy: Policy,
+    left_window: Entry | None = None,
 ) -> ReleaseIndex:
-    """Take a listed version away for good; the active one only with a listed successor."""
+    """Take a version away for good; the active one only with a listed successor.
+
+    `left_window` is the version's last entry, where it is listed no more: it could still be published again.
+    """
     if before.withdrawal(version) is not None:
         return before
-    entry = _listed(before, version)
+    entry = before.entry(version) or left_window or _listed(before, version)
     active, canary = before.active, None if version == before.canary else before.canary
     if version == active:
         if successor is None or successor == version:
@@ -170,19 +174,16 @@ def withdraw(
 
 
 def refresh(before: ReleaseIndex, *, change: Change, now: datetime, policy: Policy) -> ReleaseIndex:
-    """A new signature and expiry, nothing else: a feature that left the remote index does not come back by it."""
-    kept = before.change if before.change is not None and is_removed(before) else change
-    return _next(before, kept, now, policy)
+    """A new signature and expiry, nothing else."""
+    return _next(before, change, now, policy)
 
 
 def remove(before: ReleaseIndex, *, change: Change, now: datetime, policy: Policy) -> ReleaseIndex:
-    """Record that the feature leaves the remote index; `is_removed` tells it until the next action."""
-    return before if is_removed(before) else _next(before, change, now, policy)
-
-
-def is_removed(index: ReleaseIndex) -> bool:
-    """Whether the feature has left the remote index."""
-    return index.change is not None and index.change.action == "remove"
+    """Let the feature leave the remote index; it stays away until something is published again."""
+    if before.removed is not None:
+        return before
+    removed = Removal(whole_seconds(now), change.reason or "removed")
+    return _next(replace(before, removed=removed), change, now, policy)
 
 
 def _next(after: ReleaseIndex, change: Change, now: datetime, policy: Policy) -> ReleaseIndex:

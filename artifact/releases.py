@@ -16,7 +16,7 @@ from artifact.fields import Fields, format_time
 from artifact.keys import Signer
 from artifact.manifest import Manifest
 from artifact.paths import Limits
-from artifact.signing import check_signature, signed
+from artifact.signing import check_bound, check_signature, signed
 from artifact.trust import Role, TrustStore
 from artifact.versions import Version
 
@@ -28,7 +28,7 @@ _ENTRY_MEMBERS = frozenset({
 _WITHDRAWAL_MEMBERS = frozenset({"version", "manifestSha256", "at", "reason"})
 _MEMBERS = frozenset({
     "schemaVersion", "featureId", "sequence", "activeVersion", "versions", "signature", "previousSha256",
-    "channels", "withdrawn", "updatedAt", "expiresAt", "change",
+    "channels", "withdrawn", "updatedAt", "expiresAt", "change", "removed",
 })  # fmt: skip
 
 CHANNELS = frozenset({"stable", "canary"})
@@ -86,6 +86,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """The feature left the remote index: what that says of it in its own `withdrawn`."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseIndex:
     """The content of a release index. `entries` are unique and descending; `active` is one of them.
 
@@ -102,6 +110,7 @@ class ReleaseIndex:
     updated_at: datetime | None = None
     expires_at: datetime | None = None
     change: Change | None = None
+    removed: Removal | None = None
     other_channels: Mapping[str, Any] = field(default_factory=dict)
     rest: Mapping[str, Any] = field(default_factory=dict)
 
@@ -134,6 +143,7 @@ class ReleaseIndex:
                 "updatedAt": _time(self.updated_at),
                 "expiresAt": _time(self.expires_at),
                 "change": None if self.change is None else _change_document(self.change),
+                "removed": None if self.removed is None else _removal_document(self.removed),
             }
         )
         return {**self.rest, **ours}
@@ -182,6 +192,7 @@ def parse_releases(data: bytes, *, where: str, limits: Limits) -> ParsedReleases
         updated_at=fields.optional_time("updatedAt"),
         expires_at=fields.optional_time("expiresAt"),
         change=_change(fields),
+        removed=_removed(fields),
         other_channels=channels.rest(CHANNELS) if channels is not None else {},
         rest=fields.rest(_MEMBERS),
     )
@@ -208,6 +219,13 @@ def verify_releases(
         parsed.document, trust, role=Role.RELEASES, feature_id=feature_id, at=at, where=parsed.where
     )
     return VerifiedReleases(parsed.index, parsed.data, hashlib.sha256(parsed.data).hexdigest(), key_id)
+
+
+def bound_releases(parsed: ParsedReleases, *, sha256: str) -> VerifiedReleases:
+    """A state of the history, by the hash that the verified state after it names (R3). Raises as `check_bound`."""
+    seen = hashlib.sha256(parsed.data).hexdigest()
+    key_id = check_bound(parsed.document, seen, sha256=sha256, where=parsed.where)
+    return VerifiedReleases(parsed.index, parsed.data, seen, key_id)
 
 
 def _entries(fields: Fields, limits: Limits) -> tuple[Entry, ...]:
@@ -266,6 +284,13 @@ def _change(fields: Fields) -> Change | None:
     )
 
 
+def _removed(fields: Fields) -> Removal | None:
+    if not fields.has("removed"):
+        return None
+    removed = fields.object("removed")
+    return Removal(removed.time("at"), removed.any_text("reason"))
+
+
 def _check_versions(index: ReleaseIndex, fields: Fields) -> None:
     if index.sequence == 1 and index.previous_sha256 is not None:
         raise fields.refuse("previousSha256", "sequence 1 has no state before it (R3)")
@@ -317,6 +342,10 @@ def _change_document(change: Change) -> dict[str, Any]:
             "ticket": change.ticket,
         }
     )
+
+
+def _removal_document(removed: Removal) -> dict[str, Any]:
+    return {"at": format_time(removed.at), "reason": removed.reason}
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -15,7 +15,7 @@ from artifact.fields import Fields, format_time
 from artifact.keys import Signer
 from artifact.paths import Limits
 from artifact.releases import CHANNELS, UNCOUNTED, ReleaseIndex, VerifiedReleases
-from artifact.signing import check_signature, signed
+from artifact.signing import check_bound, check_signature, signed
 from artifact.trust import Role, TrustStore
 from artifact.versions import Version
 
@@ -184,6 +184,13 @@ def verify_remote_index(parsed: ParsedRemoteIndex, trust: TrustStore, *, at: dat
     """The remote index, signed by a key with the role `index`; `at` as in `TrustStore.key_for`."""
     key_id = check_signature(parsed.document, trust, role=Role.INDEX, feature_id=None, at=at, where=parsed.where)
     return VerifiedRemoteIndex(parsed.index, parsed.data, hashlib.sha256(parsed.data).hexdigest(), key_id)
+
+
+def bound_remote_index(parsed: ParsedRemoteIndex, *, sha256: str) -> VerifiedRemoteIndex:
+    """A state of the history, by the hash that the verified state after it names (R3). Raises as `check_bound`."""
+    seen = hashlib.sha256(parsed.data).hexdigest()
+    key_id = check_bound(parsed.document, seen, sha256=sha256, where=parsed.where)
+    return VerifiedRemoteIndex(parsed.index, parsed.data, seen, key_id)
 
 
 def _entries(fields: Fields, limits: Limits) -> tuple[RemoteEntry, ...]:

@@ -46,6 +46,19 @@ def check_signature(
     return key_id
 
 
+def check_bound(document: Mapping[str, Any], seen: str, *, sha256: str, where: str) -> str:
+    """R3: the document is the one that a later, verified state names by its hash; the id of the key that signed it.
+
+    Whether that key is trusted does not matter: it may have been rotated since (S6). `seen` and `sha256` are lower-case
+    hex. Raises ContentError `sequence_fork`, or `signature_invalid` where it has no signature.
+    """
+    if seen != sha256:
+        raise ContentError(
+            Code.SEQUENCE_FORK, "R3", "not the state that the next one follows", where=where, expected=sha256, seen=seen
+        )
+    return _signature(document, where)[0]
+
+
 def _without_signature(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name != "signature"}
 

@@ -22,6 +22,9 @@ class Indexed(Protocol):
     @property
     def sequence(self) -> int: ...
 
+    @property
+    def previous_sha256(self) -> str | None: ...
+
 
 class State(Protocol):
     """A verified state of an index: release index or remote index."""
@@ -51,13 +54,14 @@ ATTEMPTS = 100
 class Chain(Generic[S]):
     """The states of one index under `<stem>.json` (the pointer) and `<stem>.<sequence>.json`.
 
-    `verify` turns bytes into a verified state, or raises ContentError; its second argument names the place.
-    `limit` is F1's, in bytes.
+    `verify` turns bytes into a verified state, or raises ContentError; its second argument names the place. `bound`
+    does the same for a state whose hash, its third argument, a verified state names. `limit` is F1's, in bytes.
     """
 
     store: Store
     stem: str
     verify: Callable[[bytes, str], S]
+    bound: Callable[[bytes, str, str], S]
     limit: int
     pointer_max_age: int
 
@@ -70,13 +74,28 @@ class Chain(Generic[S]):
         return self._climb(state if state is not None else self._newest_listed())
 
     def state(self, sequence: int) -> S | None:
-        """The immutable state of that number."""
+        """The immutable state of that number, by its signature."""
+        return self._read(sequence, self.verify)
+
+    def before(self, later: S) -> S:
+        """The state directly before a verified one: bound to it by its hash, or by its signature where that names none.
+
+        The key that signed it may have been rotated since (S6).
+        """
+        sequence, sha256 = later.index.sequence - 1, later.index.previous_sha256
+        state = self._read(sequence, self.verify if sha256 is None else lambda data, at: self.bound(data, at, sha256))
+        if state is None:
+            name = self._name(sequence)
+            raise StoredStateError(Code.FILE_MISSING, "R5", "a state of the history is missing", where=name)
+        return state
+
+    def _read(self, sequence: int, verify: Callable[[bytes, str], S]) -> S | None:
         name = self._name(sequence)
         found = self.store.read(name, limit=self.limit)
         if found is None:
             return None
         try:
-            state = self.verify(found.data, name)
+            state = verify(found.data, name)
         except ContentError as error:
             raise StoredStateError(
                 error.code, error.rule, error.what, where=error.where, expected=error.expected, seen=error.seen
@@ -93,14 +112,11 @@ class Chain(Generic[S]):
         return state
 
     def history(self, newest: S) -> Iterator[S]:
-        """`newest` and the states before it, down to sequence 1, each bound to the next by its hash (R3)."""
-        yield newest
-        for sequence in range(newest.index.sequence - 1, 0, -1):
-            state = self.state(sequence)
-            if state is None:
-                raise StoredStateError(
-                    Code.FILE_MISSING, "R5", "a state of the history is missing", where=self._name(sequence)
-                )
+        """`newest` and the states before it, down to sequence 1."""
+        state = newest
+        yield state
+        while state.index.sequence > 1:
+            state = self.before(state)
             yield state
 
     def commit(self, change: Callable[[S | None], bytes | None]) -> S | None:

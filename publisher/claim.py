@@ -8,7 +8,7 @@ from artifact.manifest import VerifiedManifest
 from artifact.paths import MANIFEST
 from publisher.content_types import immutable
 from publisher.environment import Environment
-from publisher.indexes import releases_of
+from publisher.indexes import last_entry, releases_of
 from publisher.ports import Created, ObjectInfo
 
 
@@ -55,14 +55,9 @@ def _take_over(env: Environment, manifest: VerifiedManifest, name: str) -> None:
 
 
 def _was_listed(env: Environment, manifest: VerifiedManifest) -> bool:
-    """Whether any release index ever listed or withdrew this version."""
-    chain = releases_of(env, manifest.manifest.feature_id)
-    newest = chain.head()
-    version = manifest.manifest.version
-    return newest is not None and any(
-        state.index.entry(version) is not None or state.index.withdrawal(version) is not None
-        for state in chain.history(newest)
-    )
+    """Whether any release index ever listed this version."""
+    newest = releases_of(env, manifest.manifest.feature_id).head()
+    return newest is not None and last_entry(env, newest, manifest.manifest.version) is not None
 
 
 def _clear(env: Environment, manifest: VerifiedManifest, name: str) -> None:

@@ -111,7 +111,9 @@ class Stream(Protocol):
     size: int
 
     def __iter__(self) -> Iterator[bytes]:
-        """The bytes, in chunks. TransientError `transport_failed` where the object changed meanwhile."""
+        """The bytes, in chunks; never those of another ETag: TransientError `transport_failed` where the object changed
+        and the rest cannot be read any more.
+        """
         ...
 
 
@@ -123,7 +125,10 @@ class StreamStore(Store, Protocol):
         ...
 
     def put_file(self, name: str, source: BinaryIO, size: int, settings: ContentSettings) -> str:
-        """Write the object from a stream, over whatever is there. Returns the new ETag."""
+        """Write the object from a seekable stream, over whatever is there. Returns the new ETag (no quotes).
+
+        ContentError `integrity_mismatch` where the stream has not exactly `size` bytes left: then nothing is written.
+        """
         ...
 
     def move(self, name: str, target: StreamStore, target_name: str, *, etag: str) -> bool:

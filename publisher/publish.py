@@ -13,8 +13,9 @@ from artifact.errors import Code, ContentError
 from artifact.manifest import parse_manifest, verify_manifest
 from artifact.releases import Change, ReleaseIndex, VerifiedReleases
 from artifact.versions import Version
+from publisher.claim import claim
 from publisher.environment import Environment
-from publisher.indexes import commit_releases, releases_of
+from publisher.indexes import commit_releases, last_entry, releases_of
 from publisher.sources import VerifiedVersion, VersionSource
 from publisher.write import Progress, write
 
@@ -64,21 +65,15 @@ def publish(
     with _timed(timings, "verify"):
         version = verify(env, source, expected=expected)
     with _timed(timings, "upload"):
-        sent = write(env, version, progress)
+        is_new = claim(env, version.manifest)
+        duplicate = None if is_new else _left_window(env, version)
+        if duplicate is not None:
+            return _published(duplicate, version, sent=0, unchanged=True, timings=timings)
+        sent = write(env, version, progress, is_new=is_new)
     with _timed(timings, "commit"):
-        text = version.manifest.manifest.version.text
-        state, was_listed = _list(env, version, Change("publish", text, actor, reason, ticket))
-    return Published(
-        feature_id=state.index.feature_id,
-        version=text,
-        sequence=state.index.sequence,
-        active=state.index.active.text,
-        files=len(version.files),
-        bytes=version.total_bytes,
-        sent=sent,
-        unchanged=was_listed and sent == 0,
-        timings=timings,
-    )
+        change = Change("publish", version.manifest.manifest.version.text, actor, reason, ticket)
+        state, was_listed = _list(env, version, change)
+    return _published(state, version, sent=sent, unchanged=was_listed and sent == 0, timings=timings)
 
 
 def verify(env: Environment, source: VersionSource, *, expected: Name | None = None) -> VerifiedVersion:
@@ -102,21 +97,50 @@ def verify(env: Environment, source: VersionSource, *, expected: Name | None = N
     return version
 
 
+def _left_window(env: Environment, version: VerifiedVersion) -> VerifiedReleases | None:
+    """The newest state, where the version was listed once and is no more.
+
+    Publishing it again is a late duplicate (B5), which must not push newer versions out of the window.
+    """
+    manifest = version.manifest.manifest
+    newest = releases_of(env, manifest.feature_id).head()
+    if newest is None or newest.index.entry(manifest.version) is not None:
+        return None
+    return newest if last_entry(env, newest, manifest.version) is not None else None
+
+
+def _published(
+    state: VerifiedReleases, version: VerifiedVersion, *, sent: int, unchanged: bool, timings: dict[str, int]
+) -> Published:
+    return Published(
+        feature_id=state.index.feature_id,
+        version=version.manifest.manifest.version.text,
+        sequence=state.index.sequence,
+        active=state.index.active.text,
+        files=len(version.files),
+        bytes=version.total_bytes,
+        sent=sent,
+        unchanged=unchanged,
+        timings=timings,
+    )
+
+
 def _list(env: Environment, version: VerifiedVersion, change: Change) -> tuple[VerifiedReleases, bool]:
     """The release index that lists the version, and whether it did before."""
     was_listed = False
 
-    def action(before: ReleaseIndex | None) -> ReleaseIndex:
+    def action(before: VerifiedReleases | None) -> ReleaseIndex:
         nonlocal was_listed
+        index = None if before is None else before.index
         after = actions.publish(
-            before,
+            index,
             version.manifest,
             total_bytes=version.total_bytes,
             change=change,
             now=env.clock(),
             policy=env.policy,
         )
-        was_listed = after is before
+        was_listed = after is index
         return after
 
     return commit_releases(env, version.manifest.manifest.feature_id, action), was_listed

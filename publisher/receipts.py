@@ -9,7 +9,7 @@ from typing import Any
 
 from artifact.documents import canonical
 from artifact.errors import Code, DeliveryError, TransientError
-from artifact.fields import format_time
+from artifact.fields import format_time, whole_seconds
 from publisher.content_types import private
 from publisher.ports import Store
 from publisher.publish import Published
@@ -74,5 +74,5 @@ def _common(name: BundleName, status: str, at: datetime) -> dict[str, Any]:
         "version": name.version,
         "bundle": name.bundle,
         "status": status,
-        "at": format_time(at),
+        "at": format_time(whole_seconds(at)),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from artifact import actions
@@ -10,7 +11,7 @@ from artifact.errors import Code, TransientError
 from artifact.releases import Change, ReleaseIndex, VerifiedReleases
 from artifact.versions import Version
 from publisher.environment import Environment
-from publisher.indexes import commit_releases, releases_of
+from publisher.indexes import commit_releases, last_entry, releases_of
 
 
 def canary(env: Environment, feature_id: str, version: Version, change: Change) -> VerifiedReleases:
@@ -18,7 +19,7 @@ def canary(env: Environment, feature_id: str, version: Version, change: Change) 
     return _commit(
         env,
         feature_id,
-        lambda before, now: actions.canary(before, version, change=change, now=now, policy=env.policy),
+        lambda before, now: actions.canary(before.index, version, change=change, now=now, policy=env.policy),
     )
 
 
@@ -27,11 +28,12 @@ def promote(
 ) -> VerifiedReleases:
     """Make the canary the active version, once it has soaked or by force with a reason."""
 
-    def action(before: ReleaseIndex, now: datetime) -> ReleaseIndex:
-        since = canary_since(env, before) if before.canary is not None else now
-        named = Change("promote", (before.canary or before.active).text, change.actor, change.reason, change.ticket)
+    def action(before: VerifiedReleases, now: datetime) -> ReleaseIndex:
+        index = before.index
+        since = canary_since(env, before) if index.canary is not None else now
+        named = replace(change, version=(index.canary or index.active).text)
         return actions.promote(
-            before, version, canary_since=since, force=force, change=named, now=now, policy=env.policy
+            index, version, canary_since=since, force=force, change=named, now=now, policy=env.policy
         )
 
     return _commit(env, feature_id, action)
@@ -42,7 +44,7 @@ def rollback(env: Environment, feature_id: str, version: Version, change: Change
     return _commit(
         env,
         feature_id,
-        lambda before, now: actions.rollback(before, version, change=change, now=now, policy=env.policy),
+        lambda before, now: actions.rollback(before.index, version, change=change, now=now, policy=env.policy),
     )
 
 
@@ -50,32 +52,35 @@ def withdraw(
     env: Environment, feature_id: str, version: Version, change: Change, *, successor: Version | None
 ) -> VerifiedReleases:
     """Take a version away for good. Its objects go by `delete_version`, after the remote index has followed."""
-    return _commit(
-        env,
-        feature_id,
-        lambda before, now: actions.withdraw(
-            before,
+
+    def action(before: VerifiedReleases, now: datetime) -> ReleaseIndex:
+        index = before.index
+        is_known = index.entry(version) is not None or index.withdrawal(version) is not None
+        return actions.withdraw(
+            index,
             version,
             successor=successor,
             reason=change.reason or "withdrawn",
             change=change,
             now=now,
             policy=env.policy,
-        ),
-    )
+            left_window=None if is_known else last_entry(env, before, version),
+        )
+
+    return _commit(env, feature_id, action)
 
 
 def refresh(env: Environment, feature_id: str, change: Change) -> VerifiedReleases:
     """Sign the index again, with a new expiry."""
     return _commit(
-        env, feature_id, lambda before, now: actions.refresh(before, change=change, now=now, policy=env.policy)
+        env, feature_id, lambda before, now: actions.refresh(before.index, change=change, now=now, policy=env.policy)
     )
 
 
 def remove(env: Environment, feature_id: str, change: Change) -> VerifiedReleases:
     """Let the feature leave the remote index."""
     return _commit(
-        env, feature_id, lambda before, now: actions.remove(before, change=change, now=now, policy=env.policy)
+        env, feature_id, lambda before, now: actions.remove(before.index, change=change, now=now, policy=env.policy)
     )
 
 
@@ -91,22 +96,20 @@ def delete_version(env: Environment, feature_id: str, version: Version) -> int:
     return len(names)
 
 
-def canary_since(env: Environment, index: ReleaseIndex) -> datetime:
+def canary_since(env: Environment, state: VerifiedReleases) -> datetime:
     """The `updatedAt` of the sequence that made the canary the canary, found by walking the history back."""
-    chain = releases_of(env, index.feature_id)
-    since = index
-    while since.sequence > 1:
-        earlier = chain.state(since.sequence - 1)
-        if earlier is None or earlier.index.canary != index.canary:
+    since = state.index
+    for earlier in releases_of(env, since.feature_id).history(state):
+        if earlier.index.canary != state.index.canary:
             break
         since = earlier.index
     return since.updated_at if since.updated_at is not None else env.clock()
 
 
 def _commit(
-    env: Environment, feature_id: str, action: Callable[[ReleaseIndex, datetime], ReleaseIndex]
+    env: Environment, feature_id: str, action: Callable[[VerifiedReleases, datetime], ReleaseIndex]
 ) -> VerifiedReleases:
-    def on_existing(before: ReleaseIndex | None) -> ReleaseIndex:
+    def on_existing(before: VerifiedReleases | None) -> ReleaseIndex:
         if before is None:
             raise TransientError(
                 Code.NOT_FOUND, "R6", "no version of this feature was ever published", where=feature_id

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from artifact.actions import is_removed
 from artifact.fields import whole_seconds
 from artifact.releases import VerifiedReleases
 from artifact.remote_index import FeatureWithdrawal, RemoteEntry, RemoteIndex, VerifiedRemoteIndex
@@ -19,10 +18,15 @@ def commit_remote(env: Environment, feature_ids: Iterable[str]) -> VerifiedRemot
 
     Returns the newest remote index; None where there is none and nothing to list.
     """
-    newest = {feature_id: releases_of(env, feature_id).head() for feature_id in sorted(set(feature_ids))}
-    releases = {feature_id: state for feature_id, state in newest.items() if state is not None}
+    wanted = sorted(set(feature_ids))
     now = env.clock()
-    return commit_remote_index(env, lambda before: _updated(before, releases, env, now))
+
+    def change(before: RemoteIndex | None) -> RemoteIndex | None:
+        # Read after `before` was, at every try: an entry never goes back behind what that remote index knew.
+        heads = (releases_of(env, feature_id).head() for feature_id in wanted)
+        return _updated(before, [head for head in heads if head is not None], env, now)
+
+    return commit_remote_index(env, change)
 
 
 def refresh_remote(env: Environment) -> VerifiedRemoteIndex | None:
@@ -32,20 +36,19 @@ def refresh_remote(env: Environment) -> VerifiedRemoteIndex | None:
 
 
 def _updated(
-    before: RemoteIndex | None, releases: Mapping[str, VerifiedReleases], env: Environment, now: datetime
+    before: RemoteIndex | None, releases: Iterable[VerifiedReleases], env: Environment, now: datetime
 ) -> RemoteIndex | None:
     base = before if before is not None else RemoteIndex(0, now, ())
     entries = {entry.feature_id: entry for entry in base.entries}
     withdrawn = {gone.feature_id: gone for gone in base.withdrawn}
-    for feature_id, state in releases.items():
-        listed = entries.get(feature_id)
-        if listed is not None and listed.sequence > state.index.sequence:
-            continue  # somebody read a newer state and was faster
-        if is_removed(state.index):
+    for state in releases:
+        feature_id, removed = state.index.feature_id, state.index.removed
+        if removed is not None:
             entries.pop(feature_id, None)
-            withdrawn.setdefault(feature_id, _withdrawal(state, now))
+            withdrawn[feature_id] = FeatureWithdrawal(feature_id, removed.at, removed.reason)
         else:
             withdrawn.pop(feature_id, None)
+            listed = entries.get(feature_id)
             entries[feature_id] = replace(RemoteEntry.of(state), rest=listed.rest if listed is not None else {})
     after = replace(
         base,
@@ -65,9 +68,3 @@ def _next(after: RemoteIndex, before: RemoteIndex, env: Environment, now: dateti
         expires_at=None if validity is None else moment + validity,
         previous_sha256=None,
     )
-
-
-def _withdrawal(state: VerifiedReleases, now: datetime) -> FeatureWithdrawal:
-    change = state.index.change
-    reason = change.reason if change is not None and change.reason else "removed"
-    return FeatureWithdrawal(state.index.feature_id, whole_seconds(state.index.updated_at or now), reason)

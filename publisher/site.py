@@ -79,12 +79,17 @@ class Site:
         return Checked(feature_id, index.sequence, index.active.text, len(index.entries), files, problem)
 
     def _vouched(self, entry: RemoteEntry) -> VerifiedReleases:
-        releases = self._releases(entry.feature_id, entry.releases_url)
+        data = self._must(entry.releases_url, RELEASES_LIMIT)
+        _check_hash(entry.releases_url, entry.releases_sha256, data)
+        releases = self._verified(entry.feature_id, entry.releases_url, data)
         entry.check(releases, where=entry.releases_url)
         return releases
 
     def _releases(self, feature_id: str, name: str) -> VerifiedReleases:
-        parsed = parse_releases(self._must(name, RELEASES_LIMIT), where=name, limits=self.limits)
+        return self._verified(feature_id, name, self._must(name, RELEASES_LIMIT))
+
+    def _verified(self, feature_id: str, name: str, data: bytes) -> VerifiedReleases:
+        parsed = parse_releases(data, where=name, limits=self.limits)
         releases = verify_releases(parsed, self.trust, feature_id=feature_id, at=self.now)
         check_expiry(releases.index.expires_at, self.now, where=name)
         return releases

@@ -1,4 +1,4 @@
-"""W2, W3: a verified version's claim and files go into storage; what is there and right is not sent again."""
+"""W2, W3: a claimed version's files go into storage; what is there and right is not sent again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from artifact.bundle import CHUNK
 from artifact.errors import Code, TransientError
-from publisher.claim import check_claim, claim, prefix_of
+from publisher.claim import check_claim, prefix_of
 from publisher.content_types import immutable
 from publisher.environment import Environment
 from publisher.ports import Created, ObjectInfo, Upload
@@ -17,13 +17,12 @@ Progress = Callable[[int, int], None]
 """Called with (bytes now in storage, bytes of the version)."""
 
 
-def write(env: Environment, version: VerifiedVersion, progress: Progress) -> int:
-    """Claim the version and create every file that is not there. Returns the bytes that were sent.
+def write(env: Environment, version: VerifiedVersion, progress: Progress, *, is_new: bool) -> int:
+    """Create every file of a claimed version that is not there. Returns the bytes that were sent.
 
-    Raises ContentError `version_exists`, or TransientError `conflict` where other bytes stand in a file's place.
+    `is_new`: nothing can be there yet. Raises TransientError `conflict` where other bytes stand in a file's place.
     """
     began = env.clock()
-    is_new = claim(env, version.manifest)
     prefix = prefix_of(version.manifest)
     there = {} if is_new else {info.name: info for info in env.artifacts.list(prefix)}
     missing = [file for file in version.files if not _is_there(file, there.get(prefix + file.entry.path))]

@@ -13,7 +13,7 @@ from artifact.errors import Code, TransientError
 T = TypeVar("T")
 
 
-class Unanswered(TransientError):
+class UnansweredError(TransientError):
     """One try that failed for now (`transport_failed`). It may have been carried out all the same.
 
     `retry_after` is what the storage asked for, in seconds.
@@ -33,17 +33,17 @@ class Backoff:
     most: float = 10.0
 
     def run(self, call: Callable[[int], T]) -> T:
-        """What `call` returns; it is called with the number of tries before, and again while it raises Unanswered.
+        """What `call` returns; it is called with the number of tries before, and again while it raises UnansweredError.
 
         Where that number is not 0, an earlier try may have succeeded with its answer lost.
         """
         for tried in range(self.tries - 1):
             try:
                 return call(tried)
-            except Unanswered as error:
+            except UnansweredError as error:
                 time.sleep(self._pause(tried, error.retry_after))
         return call(self.tries - 1)
 
     def _pause(self, tried: int, retry_after: float) -> float:
-        longest = min(self.most, max(self.first * 2**tried, retry_after))
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 (spreads load, keeps no secret)
+        longest: float = min(self.most, max(self.first * 2**tried, retry_after))
+        return random.uniform(longest / 2, longest)  # noqa: S311 (spreads load, keeps no secret)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import BinaryIO
 
@@ -12,13 +12,13 @@ from publisher.ports import Upload
 CHUNK = 1024 * 1024
 
 
-def upload_chunks(upload: Upload) -> Iterator[bytes]:
+def upload_chunks(upload: Upload) -> Generator[bytes, None, None]:
     """The bytes of a new stream of `upload`; raises what the stream raises, and what `exact_chunks` does."""
     with closing(upload.open()) as stream:
         yield from exact_chunks(stream, upload.size, upload.name)
 
 
-def exact_chunks(stream: BinaryIO, size: int, where: str) -> Iterator[bytes]:
+def exact_chunks(stream: BinaryIO, size: int, where: str) -> Generator[bytes, None, None]:
     """The stream's bytes. ContentError `integrity_mismatch` where they are not exactly `size`.
 
     A chunk is handed out when the next one has been read, the last one at the stream's end. So a stream that finds at
@@ -35,10 +35,8 @@ def exact_chunks(stream: BinaryIO, size: int, where: str) -> Iterator[bytes]:
             yield held
         held = chunk
     if seen != size:
-        more = "at least " if seen > size else ""
-        raise ContentError(
-            Code.INTEGRITY_MISMATCH, "M3", "another length", where=where, expected=size, seen=f"{more}{seen}"
-        )
+        shown = f"at least {seen}" if seen > size else seen
+        raise ContentError(Code.INTEGRITY_MISMATCH, "M3", "another length", where=where, expected=size, seen=shown)
     if held:
         yield held
 

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import NoReturn
 from uuid import uuid4
 
 from artifact.errors import Code, ContentError, TransientError
-from publisher.adapters.bodies import CHUNK, upload_chunks
+from publisher.adapters.bodies import upload_chunks
 from publisher.adapters.names import check_name
 from publisher.adapters.parallel import create_in_parallel
 from publisher.ports import ContentSettings, Created, ObjectData, ObjectInfo, Upload
@@ -22,6 +23,8 @@ from publisher.ports import ContentSettings, Created, ObjectData, ObjectInfo, Up
 WORK = ".favn-work"
 """Below the root: files that are being written, and the lock. Names in the tree never begin with a dot (P3)."""
 
+LOCK = "lock"
+LEFT_SECONDS = 24 * 60 * 60
 THREADS = 8
 RACES = 10
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -39,16 +42,22 @@ class FolderStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._work = root / WORK
+        self._is_prepared = False
+
+    def ensure(self) -> None:
+        """Make the folder where it is not there."""
+        with self._reporting(""):
+            self._root.mkdir(parents=True, exist_ok=True)
 
     def read(self, name: str, *, limit: int) -> ObjectData | None:
         with self._reporting(name):
             try:
                 with self._path(name).open("rb") as file:
                     size = os.fstat(file.fileno()).st_size
-                    data = file.read(limit + 1)
+                    data = file.read() if size <= limit else b""
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
-        if len(data) > limit:
+        if size > limit:
             raise ContentError(
                 Code.LIMIT_EXCEEDED, "F1", "too large", where=name, expected=f"at most {limit}", seen=size
             )
@@ -120,7 +129,7 @@ class FolderStore:
     def _path(self, name: str) -> Path:
         """Where the object is. ContentError `path_invalid` where its name hides or leads out of the folder."""
         if any(segment.startswith(".") for segment in check_name(name).split("/")):
-            raise ContentError(Code.PATH_INVALID, "P3", "a segment that begins with '.'", where=str(self._root), seen=name)
+            raise ContentError(Code.PATH_INVALID, "P3", "a hidden segment", where=str(self._root), seen=name)
         path = self._root / name
         if not path.resolve().is_relative_to(self._root.resolve()):
             raise ContentError(Code.PATH_INVALID, "P3", "a link out of the folder", where=str(self._root), seen=name)
@@ -129,7 +138,7 @@ class FolderStore:
     @contextmanager
     def _written(self, chunks: Iterable[bytes]) -> Iterator[Path]:
         """A new file with these bytes, on disk, under a name of its own; whatever happens it leaves that name."""
-        self._work.mkdir(parents=True, exist_ok=True)
+        self._make_work()
         temporary = self._work / uuid4().hex
         try:
             with temporary.open("xb") as file:
@@ -139,6 +148,17 @@ class FolderStore:
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _make_work(self) -> None:
+        """The working folder, without what somebody left there who died long ago."""
+        if self._is_prepared:
+            return
+        self._work.mkdir(parents=True, exist_ok=True)
+        for leftover in self._work.iterdir():
+            with suppress(FileNotFoundError):
+                if leftover.name != LOCK and time.time() - leftover.stat().st_mtime > LEFT_SECONDS:
+                    leftover.unlink()
+        self._is_prepared = True
 
     def _link(self, temporary: Path, path: Path) -> bool:
         """Give the file its name, on condition that nothing has it: a link, unlike a rename, replaces nothing."""
@@ -156,8 +176,8 @@ class FolderStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Alone among those who replace and delete, in all processes; the kernel lets go of it on death."""
-        self._work.mkdir(parents=True, exist_ok=True)
-        with (self._work / "lock").open("ab") as file:
+        self._make_work()
+        with (self._work / LOCK).open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -184,7 +204,7 @@ class FolderStore:
         for folder in folders:
             pending.update(parent for parent in folder.parents if parent.is_relative_to(self._root.parent))
         for folder in pending:
-            with suppress(FileNotFoundError):  # taken away again by a delete
+            with suppress(FileNotFoundError, PermissionError):  # taken away by a delete; above the root and not ours
                 descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
                 try:
                     os.fsync(descriptor)

@@ -114,10 +114,10 @@ class MemoryStore:
         with self._lock:
             return self.get(name) is found and self.delete(name)
 
-    def _page(self, prefix: str, after: str) -> list[ObjectInfo]:
+    def _page(self, prefix: str, after: str) -> tuple[ObjectInfo, ...]:
         with self._lock:
             names = sorted(name for name in self._objects if name.startswith(prefix) and name > after)
-            return [_info(name, self._objects[name]) for name in names[: self._page_size]]
+            return tuple(_info(name, self._objects[name]) for name in names[: self._page_size])
 
 
 class MemoryStream:

@@ -15,6 +15,9 @@ from rich.table import Table
 
 from artifact.errors import Code, ConfigurationError, ContentError, DeliveryError, TransientError
 
+PIPE_WIDTH = 240
+"""Columns of a table that no terminal shows: a script or a log wants each row on one line."""
+
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 HINTS: Mapping[Code, str] = {
@@ -44,14 +47,17 @@ def emit(document: Mapping[str, Any], as_json: bool, text: Callable[[Console], N
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        text(Console(highlight=False, soft_wrap=True))
+        console = Console(highlight=False, soft_wrap=True)
+        if not console.is_terminal:
+            console.width = PIPE_WIDTH
+        text(console)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A plain table; what it holds is never taken for markup."""
     result = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        result.add_column(column, overflow="fold")
+        result.add_column(column, overflow="fold", no_wrap=column == columns[0])
     for row in rows:
         result.add_row(*(_escaped(cell) for cell in row))
     return result

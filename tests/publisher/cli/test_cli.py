@@ -115,7 +115,7 @@ def test_verify_of_a_version_directory_says_who_signed_it(shell: Shell) -> None:
         (("rollback", FEATURE, "not-a-version"), 2, ("not-a-version", "SemVer")),
         (("status", "Feature_X"), 2, ("Feature_X",)),
         (("rollback", FEATURE, "9.9.9"), 1, ("not a listed version", "1.0.0", "9.9.9")),
-        (("rollback", "feature-nobody", "1.0.0"), 1, ("never published", "feature-nobody")),
+        (("rollback", "feature-nobody", "1.0.0"), 1, ("was ever published", "feature-nobody")),
         (("verify", "nowhere"), 2, ("nowhere",)),
         (("withdraw", FEATURE, "1.0.0"), 2, ("--reason",)),
         (("frobnicate",), 2, ("frobnicate",)),
