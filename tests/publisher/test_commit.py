@@ -6,19 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from publisher.adapters.memory import MemoryStore
 
 from artifact.errors import DeliveryError, TransientError
 from artifact.paths import Limits
 from artifact.versions import Version
 from publisher import release
+from publisher.adapters.memory import MemoryStore
 from publisher.content_types import pointer
 from publisher.indexes import releases_of, remote_of
 from publisher.publish import publish
 from publisher.remote import commit_remote
 from publisher.sources import DirectorySource
 from tests.publisher.world import BECAUSE, FEATURE, World
-from tests.simulator.faults import Died, Faulty
+from tests.simulator.faults import Died, Faults, Faulty
 
 FAULTS = ("fail", "lose", "die")
 
@@ -65,7 +65,7 @@ def test_t40_t43_a_fault_at_any_storage_call_ends_after_a_repeat_as_one_clean_ru
     expected = seen_by_readers(world, clean)
     for number in range(1, calls_of_a_clean_run(world) + 1):
         store = MemoryStore()
-        run = story(world, Faulty(store, **{f"{fault}_at": number}))
+        run = story(world, Faulty(store, Faults(**{f"{fault}_at": number})))
         try:
             run()
         except (TransientError, Died):

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from publisher.adapters.memory import MemoryStore
 
 from artifact.errors import Code, TransientError
 from artifact.paths import Limits
+from publisher.adapters.memory import MemoryStore
 from publisher.authoring import pack_directory
 from publisher.content_types import private
 from publisher.ingest import Pipeline, ingest

@@ -8,13 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from publisher.adapters.memory import MemoryStore
 
 from artifact.actions import Policy
 from artifact.errors import Code, ContentError, TransientError
 from artifact.paths import Limits
 from artifact.versions import Version
 from publisher import release
+from publisher.adapters.memory import MemoryStore
 from publisher.authoring import pack_directory, sign_directory
 from publisher.content_types import immutable
 from publisher.publish import Name, publish
@@ -196,6 +196,14 @@ def test_b3_a_claim_that_was_listed_once_is_never_taken_over(world: World) -> No
     with pytest.raises(ContentError) as caught:
         publish(env, DirectorySource(other, Limits()), actor="tester")
     assert caught.value.code is Code.VERSION_EXISTS
+
+
+def test_b5_a_late_duplicate_of_a_version_that_left_the_window_changes_nothing(world: World) -> None:
+    for minor in range(6):
+        world.publish(f"1.{minor}.0")
+    before = world.objects()
+    assert world.publish("1.0.0").unchanged
+    assert world.objects() == before
 
 
 def test_s6_a_retired_build_key_still_vouches_for_what_was_published_before(world: World) -> None:

@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from publisher.adapters.memory import MemoryStore
-
 from artifact.paths import Limits
 from artifact.releases import Change, ReleaseIndex
 from artifact.remote_index import RemoteIndex
+from publisher.adapters.memory import MemoryStore
 from publisher.environment import Environment
 from publisher.indexes import releases_of, remote_of
 from publisher.publish import Published, publish

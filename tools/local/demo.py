@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.panel import Panel
+from rich.text import Text
 from rich.tree import Tree
 
 from tools.local.endpoints import Endpoints
@@ -110,7 +111,7 @@ def main() -> int:
         except DemoError as error:
             console.print(f"demo: {error}", style="red", markup=False)
             return 1
-    console.print(ending)
+    Console(highlight=False).print(ending)
     console.print(f"That took {time.monotonic() - began:.0f} s. Next: `make up` keeps the pipeline running; README.md.")
     return 0
 
@@ -182,18 +183,8 @@ def last_screen(stage: Stage, refusal: str) -> Panel:
             feature.add(f"{version.name}/   {len(files)} files, {size / 1000:.0f} kB")
         if change["action"] == "rollback":
             rolled_back = f"{change['actor']}: {change['reason']} ({change['ticket']})"
-    return Panel.fit(
-        tree_text(tree) + f"\nrefused forgery   {refusal}\nrolled back       {PATIENTS} to 1.0.0, {rolled_back}",
-        title="What a host could serve now, every byte verified",
-    )
-
-
-def tree_text(tree: Tree) -> str:
-    """The tree as lines, so that it can stand in a panel with other text."""
-    plain = Console(width=110)
-    with plain.capture() as capture:
-        plain.print(tree)
-    return capture.get().replace("[", "\\[")
+    told = Text(f"\nRefused forgery: {refusal}\n\nRolled back: {PATIENTS} to 1.0.0 by {rolled_back}", overflow="fold")
+    return Panel(Group(tree, told), title="What a host could serve now, every byte verified", padding=(1, 2))
 
 
 def chapter(title: str) -> None:
