@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import posixpath
 
 from publisher.ports import ContentSettings
 
@@ -37,7 +38,7 @@ _TABLE = mimetypes.MimeTypes()
 
 def content_type(name: str) -> str:
     """The content type that a name's extension means, with UTF-8 for text."""
-    extension = "." + name.rpartition(".")[2].lower()
+    extension = posixpath.splitext(name)[1].lower()
     kind = _TYPES.get(extension) or _TABLE.types_map[True].get(extension, FALLBACK)
     return f"{kind}; charset=utf-8" if kind.startswith("text/") or kind in _TEXT else kind
 

@@ -12,7 +12,7 @@ from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
 from artifact.errors import ContentError
 from publisher.adapters.backoff import Backoff, UnansweredError
 from publisher.adapters.blob_account import BlobAccount
-from publisher.adapters.blob_errors import CONDITION_FAILED, NO_OBJECT, code_of, from_library
+from publisher.adapters.blob_errors import CONDITION_FAILED, NO_OBJECT, NO_SOURCE, code_of, from_library
 from publisher.adapters.blob_requests import ABSENT, ANYTHING, BlobRequests, unchanged
 from publisher.adapters.blob_upload import BulkUpload
 from publisher.adapters.bodies import exact_chunks
@@ -104,19 +104,26 @@ class BlobStore:
         check_name(name)
 
         def once(_tried: int) -> bool:
-            grant = self._account.grant(self._container)
-            url = self._account.url_of(self._container, name)
-            copy = target.start_copy_from_url(
-                f"{url}?{grant.query}" if grant.query else url,
-                source_etag=etag,
-                source_match_condition=MatchConditions.IfNotModified,
-            )
+            try:
+                copy = target.start_copy_from_url(
+                    self._account.signed_url_of(self._container, name),
+                    source_etag=etag,
+                    source_match_condition=MatchConditions.IfNotModified,
+                )
+            except HttpResponseError as error:
+                if code_of(error) in NO_SOURCE and not self._is_at(name, etag):
+                    return False
+                raise
             status = copy["copy_status"]
             if status != "success":  # a later try is told so, or copies again: the same bytes
                 raise UnansweredError("the copy has not ended", where=self._requests.where(name), seen=status)
             return True
 
-        return self._find(name, once)
+        return self._ask(name, once)
+
+    def _is_at(self, name: str, etag: str) -> bool:
+        found = self._requests.properties(name)
+        return found is not None and found.etag == etag
 
     def _delete(self, name: str, etag: str | None) -> bool:
         condition: dict[str, Any] = {}

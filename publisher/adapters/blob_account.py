@@ -65,8 +65,8 @@ class BlobAccount:
         """With the account key or the SAS that stands in it. ConfigurationError where it is none."""
         try:
             service = BlobServiceClient.from_connection_string(text, **_client_options())
-            if "?" not in service.url:
-                base64.b64decode(service.credential.account_key, validate=True)
+            if "?" not in service.url and not base64.b64decode(service.credential.account_key, validate=True):
+                raise ValueError("no key")
         except (ValueError, AttributeError):
             raise ConfigurationError(
                 "not a storage connection string with an account key or a SAS",
@@ -91,6 +91,12 @@ class BlobAccount:
     def url_of(self, container: str, name: str) -> str:
         """An object's URL, without what permits to use it."""
         return f"{self.url}/{container}/{quote(name, safe='/~')}"
+
+    def signed_url_of(self, container: str, name: str) -> str:
+        """The same, with the SAS where one is what permits it. Secret."""
+        grant = self.grant(container)
+        url = self.url_of(container, name)
+        return f"{url}?{grant.query}" if grant.query else url
 
     def grant(self, container: str) -> Grant:
         """Permission to read, create and write in a container. TransientError `unauthorized` where nobody gives it."""

@@ -13,7 +13,10 @@ EXISTS = frozenset({"BlobAlreadyExists", "BlobImmutableDueToPolicy", "Unauthoriz
 """A create was refused since the object is there; the last: by a SAS that may create and not overwrite."""
 
 CONDITION_FAILED = frozenset({"ConditionNotMet", "SourceConditionNotMet", "TargetConditionNotMet"})
-NO_OBJECT = frozenset({"BlobNotFound", "CannotVerifyCopySource"})
+NO_OBJECT = frozenset({"BlobNotFound"})
+NO_SOURCE = CONDITION_FAILED | NO_OBJECT | {"CannotVerifyCopySource"}
+"""What a copy is answered whose source is not there, or not to be seen."""
+
 _AGAIN = {408, 429, 500, 502, 503, 504}
 _BUSY = {"AccountBeingCreated", "ContainerBeingDeleted", "OperationTimedOut", "PendingCopyOperation", "ServerBusy"}
 

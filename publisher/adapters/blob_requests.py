@@ -166,14 +166,13 @@ class BlobRequests:
         preload_content: bool = True,
     ) -> BaseHTTPResponse:
         """UnansweredError where no answer comes."""
-        grant = self._account.grant(self._container)
-        url = self._account.url_of(self._container, name)
+        granted = self._account.grant(self._container).headers
         try:
             return self._account.pool(CONNECTIONS).urlopen(
                 method,
-                f"{url}?{grant.query}" if grant.query else url,
+                self._account.signed_url_of(self._container, name),
                 body=body,
-                headers={"x-ms-version": API_VERSION, **headers, **grant.headers},
+                headers={"x-ms-version": API_VERSION, **headers, **granted},
                 redirect=False,
                 preload_content=preload_content,
             )

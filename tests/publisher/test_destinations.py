@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from artifact.errors import ConfigurationError
+from artifact.errors import ConfigurationError, TransientError
 from publisher.content_types import immutable, private
 from publisher.destinations import open_destination
 from publisher.ports import Created
+from tests.conftest import ACCOUNTS
 from tools.local.azurite import KEY, Account, Azurite
 
 SETTINGS = immutable("x.js")
@@ -28,12 +29,14 @@ def test_a_connection_string_opens_the_containers_of_w1(storage: Account) -> Non
     assert [info.name for info in again.receipts.list("")] == ["receipt.json"]
 
 
-def test_containers_are_made_when_asked_for_and_not_before() -> None:
-    with Azurite() as server:
-        opened = open_destination(server.connection_string)
-        opened.ensure_containers()
-        opened.ensure_containers()
-        assert opened.artifacts.create("x.js", b"x", SETTINGS) is Created.NEW
+def test_containers_are_made_when_asked_for_and_not_before(azurite: Azurite) -> None:
+    unused = azurite.account(ACCOUNTS[-1])
+    opened = open_destination(unused.connection_string)
+    with pytest.raises(TransientError, match="no such container"):
+        list(opened.artifacts.list(""))
+    opened.ensure_containers()
+    opened.ensure_containers()
+    assert opened.artifacts.create("x.js", b"x", SETTINGS) is Created.NEW
 
 
 def test_a_folder_has_artifacts_only(tmp_path: Path) -> None:
@@ -70,6 +73,7 @@ def test_a_folder_does_not_wait_for_the_libraries_of_azure(tmp_path: Path) -> No
         "http://localhost:10000/devstoreaccount1?sig=abc",
         f"DefaultEndpointsProtocol=https;AccountName=a;AccountKey={KEY};EndpointSuffix=core.windows.net",
         "BlobEndpoint=https://account.blob.core.windows.net;SharedAccessSignature=sv=2026&sig=abc",
+        "UseDevelopmentStorage=true",
     ],
 )
 def test_opening_asks_nobody_anything(text: str) -> None:
@@ -104,7 +108,6 @@ def test_opening_asks_nobody_anything(text: str) -> None:
         "AccountName=a;AccountKey=",
         "AccountName=a;AccountKey=secret-word;EndpointSuffix=core.windows.net",
         "BlobEndpoint=https://a.blob.core.windows.net",
-        "UseDevelopmentStorage=true",
         "nonsense=secret-word",
     ],
 )

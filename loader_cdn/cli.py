@@ -1,0 +1,166 @@
+"""C1, C3: the `feature-loader` command: flags in, one use case, its report and its exit status out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import click
+
+from artifact.errors import ConfigurationError
+from loader_cdn import logs
+from loader_cdn.progress import shown
+from loader_cdn.report import Report
+from loader_cdn.settings import Settings, features, min_sequences, remote_index_url
+from loader_cdn.sync import sync as sync_root
+from loader_cdn.transfer import TransferSettings
+from loader_cdn.verify import verify as verify_root
+
+log = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PREFIX = "FEATURE_LOADER_"
+
+
+def _option(flag: str, *names: str, also: tuple[str, ...] = (), **settings: Any) -> Callable[[F], F]:
+    """A flag with its environment variable: the flag's name in capitals (C1), or one of `also`."""
+    variable = _PREFIX + flag.lstrip("-").replace("-", "_").upper()
+    return click.option(flag, *names, envvar=[variable, *also], show_envvar=True, **settings)
+
+
+_TRUST_KEYS = _option(
+    "--trust-keys", required=True, metavar="FILE|JSON", help="Public keys and what each may sign: a file, or JSON."
+)
+_JSON = _option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="favn-delivery", prog_name="feature-loader")
+def main() -> None:
+    """Bring signed features to the directory that a host serves them from."""
+    logs.start()
+
+
+@main.command(
+    epilog="""\b
+Examples:
+  feature-loader sync --root /artifacts --trust-keys trust.json \\
+      --remote-index https://cdn.example.org/remote-index.json
+  feature-loader sync --root ./features --trust-keys trust.json \\
+      --feature feature-patientlist=https://cdn.example.org/feature-patientlist/
+"""
+)
+@_option("--root", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the host reads features.")
+@_TRUST_KEYS
+@_option("--feature", multiple=True, metavar="ID=URL", help="One feature and its base URL; repeatable.")
+@_option(
+    "--remote-index", also=("FEATURE_REMOTE_INDEX_URL",), metavar="URL", help="All features that this index lists."
+)
+@_option("--min-sequence", multiple=True, metavar="ID=N", help="Refuse older release indexes of a feature; repeatable.")
+@_option("--ready-file", metavar="PATH", type=click.Path(path_type=Path), help="Written when every feature was tried.")
+@_option(
+    "--timeout", type=click.FloatRange(min=0), default=300.0, metavar="SECONDS", show_default=True, help="For all."
+)
+@_option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=600.0,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long what is not listed any more stays for hosts that still read it.",
+)
+@_option("--allow-http", is_flag=True, help="Plain http to other hosts than loopback.")
+@_option("--allow-expired", is_flag=True, help="Accept expired indexes as new.")
+@_option("--allow-missing", is_flag=True, help="End with 0 though features are missing that a retry may bring.")
+@_JSON
+def sync(
+    *,
+    root: Path,
+    trust_keys: str,
+    feature: tuple[str, ...],
+    remote_index: str | None,
+    min_sequence: tuple[str, ...],
+    ready_file: Path | None,
+    timeout: float,
+    grace: float,
+    allow_http: bool,
+    allow_expired: bool,
+    allow_missing: bool,
+    as_json: bool,
+) -> None:
+    """Make one pass over all registered features, and end.
+
+    Every file is verified against signed manifests; a feature appears or changes as a whole, or not at all. Ends with
+    0 when all is done, 1 when a retry may help, 2 for a wrong setting, 3 when content was refused.
+    """
+    try:
+        settings = Settings(
+            root=root,
+            trust_keys=trust_keys,
+            features=features(feature),
+            remote_index=None if remote_index is None else remote_index_url(remote_index),
+            min_sequence=min_sequences(min_sequence),
+            ready_file=ready_file,
+            timeout=timeout,
+            grace=timedelta(seconds=grace),
+            allow_expired=allow_expired,
+            allow_missing=allow_missing,
+            transfer=TransferSettings(allow_http=allow_http),
+        )
+    except ConfigurationError as error:
+        log.error("%s", error)
+        _end(Report(str(root), error), as_json=as_json)
+    stop = _StopSignal()
+    with shown(quiet=as_json) as progress:
+        report = sync_root(settings, progress=progress, stop=stop)
+    _end(report, as_json=as_json, allow_missing=allow_missing)
+
+
+@main.command(
+    epilog="""\b
+Example:
+  feature-loader verify --trust-keys trust.json /artifacts
+"""
+)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@_TRUST_KEYS
+@_JSON
+def verify(directory: Path, trust_keys: str, as_json: bool) -> None:
+    """Check a root on disk, offline: every index, manifest and file.
+
+    Answers as `sync` does: 0 when all is right, 3 when something is wrong, 2 for a wrong setting.
+    """
+    _end(verify_root(directory, trust_keys, now=datetime.now(UTC)), as_json=as_json)
+
+
+class _StopSignal:
+    """L11: SIGTERM and SIGINT ask for a clean end; the second one gets the ordinary, hard one."""
+
+    def __init__(self) -> None:
+        self._told = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._tell)
+
+    def __call__(self) -> bool:
+        return self._told
+
+    def _tell(self, number: int, frame: FrameType | None) -> None:
+        self._told = True
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _end(report: Report, *, as_json: bool, allow_missing: bool = False) -> None:
+    if as_json:
+        click.echo(json.dumps(report.as_json(), ensure_ascii=False))
+    else:
+        for line in report.lines():
+            click.echo(line)
+    sys.exit(report.exit_status(allow_missing=allow_missing))

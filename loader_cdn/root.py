@@ -1,0 +1,114 @@
+"""One root, its lock held: what stands there, what the loader brought, and what it remembers (L6, L7, L15)."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from artifact.errors import ContentError, DeliveryError
+from artifact.freshness import State, is_expired
+from artifact.versions import Version
+from loader_cdn.accept import check_standing
+from loader_cdn.around import Around
+from loader_cdn.brought import Inventory
+from loader_cdn.disk import Checker, FeatureOnDisk
+from loader_cdn.durable import disk, disk_error
+from loader_cdn.layout import Layout
+from loader_cdn.stage import Sources, add_sources
+from loader_cdn.state import Accepted, load, save
+from loader_cdn.tidy import REVOKED, Tidy
+from loader_cdn.trash import Trash
+from loader_cdn.work import Work
+
+log = logging.getLogger(__name__)
+
+
+class Root:
+    """What stands is verified once, when it is first asked for; what is wrong is moved out of sight at once.
+
+    `aside` says where versions are now that stood wrong, `stuck` which features could not be dealt with, `revoked` for
+    which ones nobody who is trusted vouches any more. Raises TransientError `storage_full` where the loader's own
+    directory cannot be read.
+    """
+
+    def __init__(self, around: Around) -> None:
+        settings = around.settings
+        self.layout = Layout(settings.root)
+        with disk(self.layout.work):
+            self.memory = load(self.layout.memory)
+            self.inventory = Inventory.load(self.layout.brought)
+        self.trash = Trash(self.layout.trash)
+        self.checker = Checker(self.layout, around.trust, settings.limits, around.now, around.hasher)
+        self.tidy = Tidy(self.layout, self.inventory, self.memory, self.trash, around.now, settings.grace)
+        self.aside: dict[tuple[str, Version], Path] = {}
+        self.stuck: dict[str, DeliveryError] = {}
+        self.revoked: set[str] = set()
+        self._around = around
+        self._disks: dict[str, FeatureOnDisk] = {}
+        self._recall()
+
+    def feature(self, feature_id: str) -> FeatureOnDisk:
+        """What stands of a feature."""
+        if feature_id not in self._disks:
+            self._disks[feature_id] = self._survey(feature_id)
+        return self._disks[feature_id]
+
+    def sources(self) -> Sources:
+        """Files of right versions that the loader brought (L5)."""
+        found: Sources = {}
+        for feature_id, standing in self._disks.items():
+            for version, manifest in standing.versions.items():
+                if self.inventory.has_version(feature_id, version):
+                    add_sources(found, self.layout.version(feature_id, version), manifest.manifest.files)
+        return found
+
+    def settle(self, work: Work) -> None:
+        """Remember the index that stands (L7), and what it withdraws (R6)."""
+        standing = work.disk.releases
+        if standing is None or not work.disk.is_in_place:
+            return
+        state = State(standing.index.sequence, standing.sha256)
+        work.memory.accepted = Accepted.of(state, standing.key_id, self._around.trust)
+        work.memory.withdrawn |= {gone.version for gone in standing.index.withdrawn}
+        work.memory.leaving = None
+        if work.target is standing:
+            work.memory.etag = work.etag
+        if work.feature_id in self.inventory.features:
+            self.inventory.features[work.feature_id].origin = work.registration.origin
+
+    def warn_expired(self, standing: FeatureOnDisk) -> None:
+        """L13: what was accepted and has expired since goes on being served, visibly."""
+        if standing.releases is not None and is_expired(standing.releases.index.expires_at, self._around.now):
+            log.warning(
+                "%s: the release index has expired; it is served until there is a newer one", standing.feature_id
+            )
+
+    def save(self) -> None:
+        """Write down what was brought and what is remembered. Raises TransientError `storage_full`."""
+        with disk(self.layout.work):
+            self.inventory.save()
+            save(self.layout.memory, self.memory)
+
+    def _recall(self) -> None:
+        if self.memory.lost and self.inventory.features:
+            log.error(
+                "%s is lost or damaged: no sequence is remembered, the floor is what stands on disk and --min-sequence",
+                self.layout.memory,
+            )
+        self.revoked |= self.memory.forget_untrusted(self._around.trust)
+
+    def _survey(self, feature_id: str) -> FeatureOnDisk:
+        found = self.checker.survey(feature_id)
+        try:
+            check_standing(found, self.memory.feature(feature_id), where=str(self.layout.releases(feature_id)))
+        except ContentError as error:
+            found.releases, found.wrong_releases = None, error
+        if any(fault.code in REVOKED for fault in found.faults):
+            self.revoked.add(feature_id)
+        try:
+            for version, path in self.tidy.move_wrong_aside(found):
+                self.aside[feature_id, version] = path
+        except OSError as error:
+            self.stuck[feature_id] = disk_error(error, self.layout.trash)
+            log.error("%s: what is wrong cannot be moved aside: %s", feature_id, self.stuck[feature_id])
+        return found

@@ -1,0 +1,133 @@
+"""A disk that is full, read-only or forbidden, and the order in which things reach it (L4, L8, T31, T32).
+
+The faults are injected into the system calls of the unchanged command, by strace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.loader_cdn.command import end, run, start, sync_arguments
+from tests.publisher.world import FEATURE
+from tests.simulator.environment import Delivery
+
+FILES = {"index.js": b"1", "assets/chunk.js": b"2"}
+CHANGED = {"index.js": b"3", "assets/chunk.js": b"4"}
+
+
+@pytest.fixture
+def updated(site: Delivery) -> Delivery:
+    """Version 1.0.0 stands, 1.1.0 is published."""
+    site.world.clock.now = datetime.now(UTC)
+    site.publish("1.0.0", files=FILES)
+    site.sync()
+    site.publish("1.1.0", files=CHANGED)
+    return site
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT", "EROFS", "EACCES"])
+@pytest.mark.parametrize("call", ["mkdir", "rename", "fsync", "writev"])
+def test_a_disk_that_refuses_keeps_what_stands_and_recovers_by_itself(
+    updated: Delivery, require: Callable[[str], Path], call: str, error: str
+) -> None:
+    """T32."""
+    old = updated.tree()
+    calls = f"/^{call}(at|at2)?$"
+    ended = end(start(*sync_arguments(updated), before=[*_strace(require), *_inject(calls, f"error={error}")]))
+
+    row = ended.json["features"][0]
+    told = row["error"] or ended.json["error"]
+    assert (ended.status, row["result"], told["code"]) == (1, "kept", "storage_full"), ended
+    assert str(updated.root / ".loader") in told["message"]
+    assert updated.tree() == old
+    assert run(*sync_arguments(updated)).status == 0
+    assert updated.tree() == updated.published("1.0.0", "1.1.0")
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_a_rename_that_fails_anywhere_leaves_old_or_new(
+    updated: Delivery, require: Callable[[str], Path], number: int
+) -> None:
+    """T32."""
+    old, new = updated.tree(), updated.published("1.0.0", "1.1.0")
+    calls = "/^rename(at|at2)?$"
+    faults = _inject(calls, f"error=ENOSPC:when={number}+")
+
+    end(start(*sync_arguments(updated), before=[*_strace(require), *faults]))
+
+    index = f"{FEATURE}/releases.json"
+    found = updated.tree()
+    state = old if found[index] == old[index] else new
+    assert state.items() <= found.items()
+    assert run(*sync_arguments(updated)).status == 0
+    assert updated.tree() == new
+
+
+def test_a_root_that_cannot_be_written_at_the_start_is_a_wrong_setting(
+    updated: Delivery, require: Callable[[str], Path]
+) -> None:
+    """T32."""
+    old = updated.tree()
+    for error in ("EACCES", "EROFS"):
+        faults = [*_inject("utimensat,openat", f"error={error}"), "-P", updated.root / ".loader/lock"]
+        ended = end(start(*sync_arguments(updated), before=[*_strace(require), *faults]))
+        assert ended.status == 2, ended
+        assert str(updated.root) in ended.json["error"]["message"]
+    assert updated.tree() == old
+
+
+def test_all_of_a_version_is_on_disk_before_it_appears_and_the_version_before_its_index(
+    updated: Delivery, require: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """L4, T31."""
+    log = tmp_path / "calls"
+    trace: list[str | Path] = [*_strace(require, log), "-y", "-s", "4096", "-e", "trace=rename,fsync"]
+    ended = end(start(*sync_arguments(updated), before=trace))
+    assert ended.status == 0
+
+    calls = [_call(line) for line in log.read_text().splitlines()]
+    feature = str(updated.root / FEATURE)
+    version, index = (_moved_to(calls, f"{feature}/{name}") for name in ("1.1.0", "releases.json"))
+    staged = calls[version][1][0]
+    synced = {paths[0] for name, paths in calls[:version] if name == "fsync"}
+    for path in ("", "/manifest.json", "/index.js", "/assets", "/assets/chunk.js"):
+        assert staged + path in synced, path
+    placed = [n for n, (name, paths) in enumerate(calls) if name == "rename" and paths[-1].startswith(staged)]
+    assert all(n < version for n in placed)
+    assert calls[index][1][0] in synced, "the new index itself"
+    between = [paths[0] for name, paths in calls[version:index] if name == "fsync"]
+    after = [paths[0] for name, paths in calls[index:] if name == "fsync"]
+    assert {feature, str(updated.root)} <= set(between)
+    assert feature in after
+    remembered, brought = (_moved_to(calls, updated.root / ".loader" / name) for name in ("state.json", "brought.json"))
+    durable = next(n for n in range(index, len(calls)) if calls[n] == ("fsync", [feature]))
+    assert durable < remembered, "what is remembered as accepted is on disk already (L7)"
+    assert brought < version, "what appears is known as the loader's own (L15)"
+
+
+Call = tuple[str, list[str]]
+
+
+def _moved_to(calls: list[Call], path: str | Path) -> int:
+    """When something was renamed to this path."""
+    return next(n for n, (name, paths) in enumerate(calls) if name == "rename" and paths[-1] == str(path))
+
+
+def _strace(require: Callable[[str], Path], log: Path | str = "/dev/null") -> list[str | Path]:
+    return [require("strace"), "-f", "-qq", "-o", log]
+
+
+def _inject(calls: str, what: str) -> list[str | Path]:
+    return ["-e", f"trace={calls}", "-e", f"inject={calls}:{what}"]
+
+
+def _call(line: str) -> Call:
+    """A call's name and its paths: arguments, or what its descriptor is open on."""
+    match = re.match(r"\d+\s+(\w+)\((.*)\)\s+=", line)
+    assert match is not None, line
+    return match[1], re.findall(r'"([^"]*)"', match[2]) or re.findall(r"<([^>]*)>", match[2])

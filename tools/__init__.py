@@ -1,0 +1,1 @@
+"""What only developers run: the set-up, the local pipeline, benchmarks."""

@@ -1,0 +1,1 @@
+"""`make bench`: whole processes beside those of other programs, over real servers, in ratios (docs/BENCHMARKS.md)."""

@@ -1,0 +1,65 @@
+"""`python -m tools.local.edge`: run the edge until SIGTERM, SIGINT or the end of standard input."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from tools.local.until import until_told
+
+from .cache import Cache
+from .origin import Origin
+from .proxy import Proxy
+from .purge import Purges
+
+MEMORY = 256 * 1024 * 1024
+IDLE_SECONDS = 4
+"""Azurite closes an idle connection after about five seconds."""
+
+
+async def _run(arguments: argparse.Namespace, connection_string: str) -> None:
+    connector = aiohttp.TCPConnector(limit=64, keepalive_timeout=IDLE_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
+        cache = Cache(MEMORY)
+        proxy = Proxy(Origin(connection_string, arguments.container, session), cache)
+        runners = [
+            web.AppRunner(side.application(), access_log=None, shutdown_timeout=1)
+            for side in (proxy, Purges(cache, arguments.purge_log))
+        ]
+        for runner, port in zip(runners, (arguments.port, arguments.purge_port), strict=True):
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
+        ports = [runner.addresses[0][1] for runner in runners]
+        print(json.dumps({"port": ports[0], "purgePort": ports[1]}), flush=True)
+        await until_told(with_parent=arguments.with_parent)
+        for runner in runners:
+            await runner.cleanup()
+
+
+def main() -> int:
+    """Exit status 0 after a stop, 2 where the connection string is missing."""
+    parser = argparse.ArgumentParser(prog="edge", description="Serve a container as a CDN would.")
+    parser.add_argument("--container", default="artifacts")
+    parser.add_argument("--port", type=int, default=0, help="for readers, on loopback; 0 takes a free one")
+    parser.add_argument("--purge-port", type=int, default=0, help="for purges, on loopback; 0 takes a free one")
+    parser.add_argument("--purge-log", type=Path, help="gets one line of JSON for every call")
+    parser.add_argument("--with-parent", action="store_true", help="also stop when standard input ends")
+    arguments = parser.parse_args()
+    connection_string = os.environ.get("ArtifactsStorage", "")  # noqa: SIM112 - the app setting's name
+    if not connection_string:
+        sys.stderr.write("the edge needs the storage's connection string in ArtifactsStorage\n")
+        return 2
+    asyncio.run(_run(arguments, connection_string))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""The whole system on this machine (C7): storage, the Functions app, the edge."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import queue
+import socket
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
+
+from tools.setup.steps import ROOT
+
+from . import core_tools
+from .azurite import Azurite
+from .children import Child, ChildError, wait_until_gone
+from .endpoints import FILE, Endpoints
+from .keys import BUILD_KEY_ID, RELEASE_KEY_ID, function_keys, signing_keys
+
+CONTAINERS = ("incoming", "artifacts", "receipts", "quarantine")
+"""W1."""
+
+START_SECONDS = 60
+FunctionsHost = Literal["auto", "devhost", "func"]
+
+
+class LocalPipeline:
+    """One running pipeline, from `with` to its end; several may run at once, each in a folder of its own.
+
+    `folder` gets `keys/` and `storage/` (kept from run to run), `logs/`, `purge.log` (new at every run) and, while the
+    pipeline answers, `endpoints.json`. `settings` are app settings for the Functions app, over those that it inherits
+    from this process. Ports of 0 are free ones. `host` is `func` (Core Tools), `devhost`, or `auto`: `func` where it is
+    installed. `show` sends what the app and the edge log to our standard error instead of `logs/`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        script: Path = ROOT / "function_app.py",
+        settings: Mapping[str, str] | None = None,
+        functions_port: int = 0,
+        edge_port: int = 0,
+        host: FunctionsHost = "auto",
+        show: bool = False,
+    ) -> None:
+        self.folder = folder.absolute()
+        self._script = script.absolute()
+        self._settings = dict(settings or {})
+        self._functions_port, self._edge_port = functions_port, edge_port
+        self._host, self._show = host, show
+        self._stack = ExitStack()
+        self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def __enter__(self) -> Endpoints:
+        """Start everything; returns when all of it answers. ChildError or SetupError where a part does not."""
+        with ExitStack() as stack:
+            endpoints = self._start(stack)
+            self._stack = stack.pop_all()
+        return endpoints
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def wait(self) -> None:
+        """Wait until a part ends by itself, which is a ChildError; any other end is an exception of the caller's."""
+        raise ChildError(self._ended.get())
+
+    def _start(self, stack: ExitStack) -> Endpoints:
+        self._prepare(stack)
+        storage = stack.enter_context(Azurite(self.folder / "storage"))
+        self._watch("storage", storage.pid)
+        _create_containers(storage.connection_string)
+        shared = {"ArtifactsStorage": storage.connection_string, "AzureWebJobsStorage": storage.connection_string}
+        edge, edge_url, purge_url = self._start_edge(stack, shared)
+        keys, powers = signing_keys(self.folder / "keys"), function_keys(self.folder / "keys")
+        settings = {
+            "FAVN_POINTER_MAX_AGE": os.environ.get("FAVN_POINTER_MAX_AGE", "1"),
+            **self._settings,
+            **shared,
+            "FAVN_TRUST_KEYS": str(keys.trust),
+            "FAVN_RELEASE_KEY": str(keys.release),
+            "FAVN_RELEASE_KEY_ID": RELEASE_KEY_ID,
+            "FAVN_PURGE_URL": purge_url,
+        }
+        functions, functions_url = self._start_functions(stack, settings, powers.file)
+        endpoints = Endpoints(
+            blob_endpoint=storage.account().blob_endpoint,
+            connection_string=storage.connection_string,
+            functions=functions_url,
+            function_key=powers.everything,
+            function_keys=powers.powers,
+            edge=edge_url,
+            remote_index=f"{edge_url}/remote-index.json",
+            trust_keys=keys.trust,
+            build_key=keys.build,
+            build_key_id=BUILD_KEY_ID,
+            purge_log=self._purge_log,
+            pids={"storage": storage.pid, "functions": functions.pid, "edge": edge.pid},
+        )
+        stack.callback((self.folder / FILE).unlink, missing_ok=True)
+        endpoints.write(self.folder / FILE)
+        return endpoints
+
+    @property
+    def _purge_log(self) -> Path:
+        return self.folder / "purge.log"
+
+    def _prepare(self, stack: ExitStack) -> None:
+        """Take the folder for this run: the lock goes with the process, however that ends."""
+        for name in ("storage", "logs"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        lock = stack.enter_context((self.folder / "lock").open("w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ChildError(f"a pipeline is already running in {self.folder}") from None
+        (self.folder / FILE).unlink(missing_ok=True)  # of a run that was killed
+        self._purge_log.write_bytes(b"")
+
+    def _start_edge(self, stack: ExitStack, settings: Mapping[str, str]) -> tuple[Child, str, str]:
+        command = [sys.executable, "-m", "tools.local.edge", "--with-parent"]
+        command += ["--port", str(self._edge_port), "--purge-log", str(self._purge_log)]
+        child = self._child(stack, "edge", command, settings)
+        ports = child.ready(START_SECONDS)
+        return child, f"http://127.0.0.1:{ports['port']}", f"http://127.0.0.1:{ports['purgePort']}/purge"
+
+    def _start_functions(self, stack: ExitStack, settings: Mapping[str, str], keys: Path) -> tuple[Child, str]:
+        program = None if self._host == "devhost" else core_tools.find()
+        if program is None and self._host == "func":
+            raise ChildError("Azure Functions Core Tools (func) are not installed")
+        if program is not None:
+            return self._start_func(stack, program, settings)
+        command = [sys.executable, "-m", "tools.local.devhost", "--with-parent", "--script", str(self._script)]
+        command += ["--port", str(self._functions_port), "--keys", str(keys)]
+        child = self._child(stack, "functions", command, settings)
+        return child, f"http://127.0.0.1:{child.ready(START_SECONDS)['port']}"
+
+    def _start_func(self, stack: ExitStack, program: Path, settings: Mapping[str, str]) -> tuple[Child, str]:
+        port = self._functions_port or _free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = core_tools.command(program, port)
+        child = self._child(stack, "functions", command, {**core_tools.environment(), **settings}, self._script.parent)
+        core_tools.wait_until_running(child, url)
+        stack.enter_context(core_tools.EventGrid(url, settings["ArtifactsStorage"]))
+        return child, url
+
+    def _child(
+        self,
+        stack: ExitStack,
+        name: str,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        folder: Path = ROOT,
+    ) -> Child:
+        log = None if self._show else self.folder / "logs" / f"{name}.log"
+        child = stack.enter_context(Child(name, command, environment, log, folder))
+        self._watch(name, child.pid, child)
+        return child
+
+    def _watch(self, name: str, pid: int, child: Child | None = None) -> None:
+        def watch() -> None:
+            wait_until_gone(pid)
+            self._ended.put(f"{name} has ended by itself{child.last_words() if child else ''}")
+
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _create_containers(connection_string: str) -> None:
+    with BlobServiceClient.from_connection_string(connection_string) as service:
+        for name in CONTAINERS:
+            try:
+                service.create_container(name)
+            except ResourceExistsError:
+                continue
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
