@@ -58,6 +58,13 @@ class Judge:
         _check_manifests(offered.index, disk, where=where)
         return offered
 
+    def unchanged(self, standing: VerifiedReleases, *, where: str, minimum: int, pinned: RemoteEntry | None) -> None:
+        """What stands is offered again: only the floor, and what a remote index says of it, may have changed."""
+        if pinned is not None:
+            pinned.check(standing, where=where)
+        state = State(standing.index.sequence, standing.sha256)
+        check_sequence(state, standing.index.previous_sha256, last=None, minimum=minimum, where=where)
+
     def remote_index(
         self, data: bytes, *, where: str, memory: IndexMemory, stored: VerifiedRemoteIndex | None
     ) -> VerifiedRemoteIndex:

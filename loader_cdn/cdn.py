@@ -31,14 +31,14 @@ def read_indexes(works: Iterable[Work], transfer: Transfer, judge: Judge) -> Non
     asked: list[tuple[DocumentRequest, Work]] = []
     for work in works:
         if _is_pinned_to_disk(work):
-            work.target, work.etag = work.disk.releases, work.memory.etag
+            _stay(work, judge)
         else:
             asked.append((_index_request(work), work))
     for _, work, answer in _answers(transfer, asked):
         if isinstance(answer, DeliveryError):
             work.fail(answer)
         elif isinstance(answer, NotModified):
-            work.target, work.etag = work.disk.releases, work.memory.etag
+            _stay(work, judge)
         else:
             _accept(work, answer, judge)
 
@@ -102,10 +102,23 @@ def _index_request(work: Work) -> DocumentRequest:
     return DocumentRequest(url, RELEASES_LIMIT, etag)
 
 
+def _stay(work: Work, judge: Judge) -> None:
+    """What stands is what the source offers still."""
+    assert work.disk.releases is not None
+    with work.faults():
+        judge.unchanged(
+            work.disk.releases,
+            where=shown(work.registration.index_url),
+            minimum=work.registration.min_sequence,
+            pinned=work.registration.pinned,
+        )
+        work.target, work.etag = work.disk.releases, work.memory.etag
+
+
 def _accept(work: Work, answer: Response, judge: Judge) -> None:
     registration = work.registration
-    try:
-        work.target = judge.releases(
+    with work.faults():
+        offered = judge.releases(
             answer.data,
             where=shown(answer.url),
             feature_id=work.feature_id,
@@ -114,9 +127,7 @@ def _accept(work: Work, answer: Response, judge: Judge) -> None:
             disk=work.disk,
             memory=work.memory,
         )
+        standing = work.disk.releases
+        is_same = standing is not None and standing.sha256 == offered.sha256  # a server without ETags says it all again
+        work.target = standing if is_same else offered
         work.etag = None if answer.etag is None else ETag(answer.url, answer.etag)
-    except ContentError as error:
-        work.fail(error)
-        # What was accepted before can still be mended from a source whose index is refused (L6, L8).
-        if not work.disk.is_in_place:
-            work.target = work.disk.releases

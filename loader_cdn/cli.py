@@ -159,7 +159,7 @@ class _StopSignal:
 
 def _end(report: Report, *, as_json: bool, allow_missing: bool = False) -> None:
     if as_json:
-        click.echo(json.dumps(report.as_json(), ensure_ascii=False))
+        click.echo(json.dumps(report.as_json()))
     else:
         for line in report.lines():
             click.echo(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -127,7 +127,7 @@ class Checker:
         """M2: the files in `folder` are those of the manifest, no more and no fewer, each with its hash."""
         declared = manifest.manifest.files
         check_names(folder, declared.keys() | {MANIFEST})
-        faults = self.hasher.faults([(folder / path, entry) for path, entry in declared.items()])
+        faults = self.hasher.faults([(f"{folder}/{path}", entry) for path, entry in declared.items()])
         for fault in faults:
             if fault is not None:
                 raise fault
@@ -135,7 +135,7 @@ class Checker:
 
 def check_names(folder: Path, expected: set[str]) -> None:
     """Below `folder` there are exactly the regular files `expected`, and only the folders that they need (L3)."""
-    folders = {parent for path in expected for parent in _parents(path)}
+    folders = folders_of(expected)
     missing = set(expected)
     for path, is_dir in _walk(folder):
         if path in (folders if is_dir else expected):
@@ -195,11 +195,15 @@ def _kind(entry: os.DirEntry[str]) -> bool | None:
     return False if entry.is_file(follow_symlinks=False) else None
 
 
-def _parents(path: str) -> Iterator[str]:
-    parent = path.rpartition("/")[0]
-    while parent:
-        yield parent
-        parent = parent.rpartition("/")[0]
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """All folders that files at these paths need, by their own paths."""
+    found: set[str] = set()
+    for path in paths:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in found:
+            found.add(parent)
+            parent = parent.rpartition("/")[0]
+    return found
 
 
 def is_folder(path: Path) -> bool:

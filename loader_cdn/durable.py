@@ -66,7 +66,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     fsync(path.parent)
 
 
-def persist(paths: Collection[Path]) -> None:
+def persist(paths: Collection[str | Path]) -> None:
     """Bring files and folders of one file system to the disk. Raises OSError."""
     syncfs = _syncfs()
     if syncfs is None or len(paths) <= FEW:
@@ -79,15 +79,15 @@ def persist(paths: Collection[Path]) -> None:
             raise OSError(number, os.strerror(number), str(next(iter(paths))))
 
 
-def fsync(path: Path) -> None:
+def fsync(path: str | Path) -> None:
     """Bring one file's content, or one folder's entries, to the disk. Raises OSError."""
     with _opened(path) as descriptor:
         os.fsync(descriptor)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+def _opened(path: str | Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield descriptor
     finally:

@@ -8,7 +8,6 @@ import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 from artifact.errors import Code, ContentError
 from artifact.manifest import FileEntry
@@ -33,21 +32,24 @@ class Hasher:
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="hash") as pool:
             yield cls(pool)
 
-    def faults(self, files: Sequence[tuple[Path, FileEntry]]) -> list[ContentError | None]:
-        """What is wrong with each file, in order; None where it is as its manifest says."""
+    def faults(self, files: Sequence[tuple[str, FileEntry]]) -> list[ContentError | None]:
+        """What is wrong with the file at each path, in order; None where it is as its manifest says.
+
+        Paths are text here and wherever there is one a file: a `Path` costs more to make than a small file to hash.
+        """
         batches = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
-        checked = self._pool.map(lambda batch: [fault(path, entry) for path, entry in batch], batches)
+        checked = self._pool.map(lambda batch: [_fault(path, entry) for path, entry in batch], batches)
         return [found for batch in checked for found in batch]
 
 
-def fault(path: Path, entry: FileEntry) -> ContentError | None:
+def _fault(path: str, entry: FileEntry) -> ContentError | None:
     """M2, M3: what is wrong with one file on disk; None where it is as its manifest says."""
     try:
         size, digest = _digest(path, entry.size)
     except FileNotFoundError:
-        return ContentError(Code.FILE_MISSING, "M2", "a declared file is missing", where=str(path))
+        return ContentError(Code.FILE_MISSING, "M2", "a declared file is missing", where=path)
     except OSError as error:
-        return ContentError(Code.FILE_MISSING, "L6", "a file cannot be read", where=str(path), seen=error.strerror)
+        return ContentError(Code.FILE_MISSING, "L6", "a file cannot be read", where=path, seen=error.strerror)
     if entry.size is not None and size != entry.size:
         return _mismatch("M3", "another size than the manifest says", path, entry.size, size)
     if digest != entry.sha256:
@@ -55,11 +57,11 @@ def fault(path: Path, entry: FileEntry) -> ContentError | None:
     return None
 
 
-def _mismatch(rule: str, what: str, path: Path, expected: object, seen: object) -> ContentError:
-    return ContentError(Code.INTEGRITY_MISMATCH, rule, what, where=str(path), expected=expected, seen=seen)
+def _mismatch(rule: str, what: str, path: str, expected: object, seen: object) -> ContentError:
+    return ContentError(Code.INTEGRITY_MISMATCH, rule, what, where=path, expected=expected, seen=seen)
 
 
-def _digest(path: Path, expected: int | None) -> tuple[int, bytes]:
+def _digest(path: str, expected: int | None) -> tuple[int, bytes]:
     """Size and SHA-256 of a regular file (not read where its size is another than expected); OSError for all else."""
     descriptor = os.open(path, _FLAGS)
     try:

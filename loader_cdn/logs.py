@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -12,7 +13,10 @@ REPORTED = {"reported": True}
 
 
 def start() -> None:
-    """Send the loader's own logs, from `info` on, to standard error."""
+    """Send the loader's own logs, from `info` on, to standard error; no character ends the run there."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s") if sys.stderr.isatty() else _JsonLines())
     if sys.stderr.isatty() and sys.stdout.isatty():
@@ -31,4 +35,4 @@ class _JsonLines(logging.Formatter):
         message = record.getMessage()
         if record.exc_info:
             message += "\n" + self.formatException(record.exc_info)
-        return json.dumps({"time": moment, "level": record.levelname.lower(), "message": message}, ensure_ascii=False)
+        return json.dumps({"time": moment, "level": record.levelname.lower(), "message": message})

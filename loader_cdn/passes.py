@@ -52,10 +52,8 @@ class Pass:
         remote = self._read_remote_index()
         works = [self._work(registration, remote) for registration in self._registrations(remote)]
         read_indexes([work for work in works if work.error is None], self._around.transfer, self._judge)
-        wanted = [work for work in works if work.is_wanted]
-        self._plan(wanted)
-        self._read_manifests(wanted)
-        self._bring(wanted)
+        self._put_in_place([work for work in works if work.is_wanted])
+        self._put_in_place([work for work in works if work.fall_back()])
         for work in works:
             self._root.settle(work)
         lost = self._leave(works, remote)
@@ -88,6 +86,11 @@ class Pass:
         return work
 
     # What is missing
+
+    def _put_in_place(self, works: Sequence[Work]) -> None:
+        self._plan(works)
+        self._read_manifests(works)
+        self._bring(works)
 
     def _plan(self, works: Iterable[Work]) -> None:
         planner = Planner(self._root)
@@ -168,7 +171,7 @@ class Pass:
                     root.tidy.revoked(feature_id)
         for work in works:
             with work.faults(root.layout.feature(work.feature_id)):
-                root.tidy.versions(work.disk, work.memory)
+                root.tidy.versions(work.disk, work.memory, root.revoked_versions(work.disk))
                 if not work.disk.is_in_place:
                     root.tidy.empty_folder(work.feature_id)
             root.warn_expired(work.disk)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from artifact.errors import ContentError, DeliveryError
 from artifact.freshness import State, is_expired
+from artifact.manifest import verify_manifest
 from artifact.versions import Version
 from loader_cdn.accept import check_standing
 from loader_cdn.around import Around
@@ -62,6 +63,12 @@ class Root:
                     add_sources(found, self.layout.version(feature_id, version), manifest.manifest.files)
         return found
 
+    def revoked_versions(self, standing: FeatureOnDisk) -> set[Version]:
+        """S5: versions that no index lists any more, and that nobody who is trusted vouches for either."""
+        brought = self.inventory.features.get(standing.feature_id)
+        unlisted = set() if brought is None else brought.versions - standing.versions.keys()
+        return {version for version in unlisted if self._is_revoked(standing.feature_id, version)}
+
     def settle(self, work: Work) -> None:
         """Remember the index that stands (L7), and what it withdraws (R6)."""
         standing = work.disk.releases
@@ -88,6 +95,14 @@ class Root:
         with disk(self.layout.work):
             self.inventory.save()
             save(self.layout.memory, self.memory)
+
+    def _is_revoked(self, feature_id: str, version: Version) -> bool:
+        try:
+            parsed = self.checker.manifest(feature_id, version)
+            verify_manifest(parsed, self._around.trust, feature_id=feature_id, version=version, at=None)
+        except ContentError as error:
+            return error.code in REVOKED
+        return False
 
     def _recall(self) -> None:
         if self.memory.lost and self.inventory.features:

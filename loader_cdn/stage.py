@@ -19,7 +19,7 @@ from artifact.manifest import FileEntry, VerifiedManifest
 from artifact.paths import MANIFEST, Limits
 from artifact.releases import Entry
 from loader_cdn.cdn import file_url
-from loader_cdn.disk import check_names
+from loader_cdn.disk import check_names, folders_of
 from loader_cdn.hashing import Hasher
 from loader_cdn.layout import Layout
 from loader_cdn.transfer import FileDownload
@@ -29,14 +29,14 @@ from loader_cdn.work import Work
 _NO_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS})
 """Another file system, a full link count, a file of another user's: a copy does as well."""
 
-Sources = dict[bytes, Path]
+Sources = dict[bytes, str]
 """Where a file with some SHA-256 may be on disk already. It may have changed since: it is hashed when it is used."""
 
 
 def add_sources(sources: Sources, folder: Path, files: Mapping[str, FileEntry]) -> None:
     """The files of one version in `folder`; what was added before stands."""
     for path, entry in files.items():
-        sources.setdefault(entry.sha256, folder / path)
+        sources.setdefault(entry.sha256, f"{folder}/{path}")
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Staging:
         """The file with this hash is in its first place: put it in the others. Raises OSError."""
         first, *others = self.to_fetch.pop(sha256)
         for other in others:
-            _link(self.folder / first.path, self.folder / other.path)
+            _link(f"{self.folder}/{first.path}", f"{self.folder}/{other.path}")
 
     def seal(self, limits: Limits) -> None:
         """Exactly what the manifest declares is there, and no more bytes than P4 allows. Raises ContentError."""
@@ -82,11 +82,10 @@ class Staging:
                 seen=total,
             )
 
-    def paths(self) -> set[Path]:
+    def paths(self) -> list[str]:
         """All files and folders that have to be on disk before the folder is moved (L4)."""
-        files = {self.folder / path for path in (MANIFEST, *self.manifest.manifest.files)}
-        folders = {parent for file in files for parent in file.parents if parent.is_relative_to(self.folder)}
-        return files | folders
+        declared = self.manifest.manifest.files
+        return [f"{self.folder}/{path}" for path in (MANIFEST, "", *declared, *folders_of(declared))]
 
 
 def prepare(
@@ -105,21 +104,26 @@ def prepare(
     again: Sources = {}
     if aside is not None:
         add_sources(again, aside, declared)
-    for parent in sorted({(staging.folder / path).parent for path in (MANIFEST, *declared)}):
-        parent.mkdir(parents=True, exist_ok=True)
+    staging.folder.mkdir(parents=True)
+    for path in sorted(folders_of(declared)):
+        (staging.folder / path).mkdir()
     (staging.folder / MANIFEST).write_bytes(manifest.data)
     placed = [file for file in declared.values() if _place(file, staging.folder, (staged, again, sources))]
-    faults = hasher.faults([(staging.folder / file.path, file) for file in placed])
-    right = set()
-    for file, fault in zip(placed, faults, strict=True):
-        if fault is None:
-            right.add(file.path)
-        else:
-            (staging.folder / file.path).unlink()
+    wrong = _remove_wrong(placed, staging.folder, hasher)
+    right = {file.path for file in placed} - wrong
     for file in declared.values():
         if file.path not in right:
             staging.to_fetch.setdefault(file.sha256, []).append(file)
     return staging
+
+
+def _remove_wrong(files: list[FileEntry], folder: Path, hasher: Hasher) -> set[str]:
+    """L5: the hash of what was linked is checked now; the paths of those that are not what they were said to be."""
+    faults = hasher.faults([(f"{folder}/{file.path}", file) for file in files])
+    wrong = {file.path for file, fault in zip(files, faults, strict=True) if fault is not None}
+    for path in wrong:
+        (folder / path).unlink()
+    return wrong
 
 
 def _place(file: FileEntry, folder: Path, candidates: tuple[Sources, ...]) -> bool:
@@ -127,14 +131,14 @@ def _place(file: FileEntry, folder: Path, candidates: tuple[Sources, ...]) -> bo
         source = sources.get(file.sha256)
         if source is not None:
             try:
-                _link(source, folder / file.path)
+                _link(source, f"{folder}/{file.path}")
             except (FileNotFoundError, NotADirectoryError):
                 continue
             return True
     return False
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except OSError as error:

@@ -45,14 +45,14 @@ def _stage_index(ready: Ready, layout: Layout) -> None:
 
 def _announce(batch: Iterable[Ready], layout: Layout, inventory: Inventory) -> None:
     """What is about to appear is ours (L15), and is on disk (L4)."""
-    paths: set[Path] = {layout.staging}
+    paths: list[str | Path] = [layout.staging]
     for ready in batch:
         work = ready.work
         assert work.target is not None
         index = layout.staged_releases(work.feature_id)
-        paths |= {index, index.parent}
+        paths += [index, index.parent]
         for staging in ready.stagings:
-            paths |= staging.paths()
+            paths += staging.paths()
         brought = inventory.features.setdefault(work.feature_id, Brought(work.registration.origin))
         brought.will_bring(
             (staging.entry.version for staging in ready.stagings),
@@ -89,8 +89,8 @@ def _settled(ready: Ready) -> Work:
     return work
 
 
-def _folders(batch: Iterable[Ready], layout: Layout) -> set[Path]:
-    return {layout.root} | {layout.feature(ready.work.feature_id) for ready in batch}
+def _folders(batch: Iterable[Ready], layout: Layout) -> list[Path]:
+    return [layout.root, *(layout.feature(ready.work.feature_id) for ready in batch)]
 
 
 def _each(batch: Iterable[Ready], layout: Layout, act: Callable[[Ready, Layout], None]) -> None:

@@ -56,8 +56,10 @@ class Tidy:
                     moved.append((version, path))
         return moved
 
-    def versions(self, disk: FeatureOnDisk, memory: FeatureMemory) -> None:
-        """Versions that the index in place does not list: withdrawn ones go at once, others after the grace period."""
+    def versions(self, disk: FeatureOnDisk, memory: FeatureMemory, revoked: Collection[Version]) -> None:
+        """Versions that the index in place does not list: withdrawn and `revoked` ones go at once, others after the
+        grace period.
+        """
         brought = self.inventory.features.get(disk.feature_id)
         if brought is None or disk.releases is None or not disk.is_in_place:
             return
@@ -66,8 +68,9 @@ class Tidy:
         memory.left = {version: since for version, since in memory.left.items() if version in brought.versions - listed}
         for version in sorted(brought.versions - listed):
             since = min(memory.left.get(version, self._today), self._today)  # a clock may have been wrong (T38)
-            if version in withdrawn:
-                log.warning("%s: %s was withdrawn: it is removed", disk.feature_id, version)
+            if version in withdrawn or version in revoked:
+                why = "was withdrawn" if version in withdrawn else "is vouched for by nobody who is trusted"
+                log.warning("%s: %s %s: it is removed", disk.feature_id, version, why)
             elif self._is_over(since):
                 log.info("%s: %s is not listed any more: it is removed", disk.feature_id, version)
             else:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from artifact.errors import DeliveryError
+from artifact.errors import Code, DeliveryError
 from artifact.manifest import VerifiedManifest
 from artifact.releases import Entry, VerifiedReleases
 from artifact.versions import Version
@@ -16,6 +16,9 @@ from loader_cdn.durable import disk_error
 from loader_cdn.registrations import Registration
 from loader_cdn.report import Result, Row
 from loader_cdn.state import ETag, FeatureMemory
+
+_HOPELESS = frozenset({Code.TRANSPORT_FAILED, Code.TRANSPORT_SLOW, Code.STORAGE_FULL})
+"""Faults that another try in the same pass would meet again."""
 
 
 @dataclass(slots=True)
@@ -53,8 +56,15 @@ class Work:
         if self.error is None:
             self.error = error
 
+    def fall_back(self) -> bool:
+        """What was to come failed; what was accepted before is out of place, and may still be mended (L6)."""
+        if self.error is None or self.error.code in _HOPELESS or self.disk.is_in_place or self.disk.releases is None:
+            return False
+        self.target, self.missing = self.disk.releases, []
+        return True
+
     @contextmanager
-    def faults(self, where: Path) -> Iterator[None]:
+    def faults(self, where: Path | str = "") -> Iterator[None]:
         """What goes wrong in the block, about `where`, is this feature's fault and harms no other."""
         try:
             yield

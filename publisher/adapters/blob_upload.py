@@ -14,8 +14,8 @@ from publisher.adapters.names import check_name
 from publisher.adapters.parallel import create_in_parallel
 from publisher.ports import Created, Upload
 
-WHOLE = CHUNK
-"""Up to this size an object is in memory while it is sent, above it is streamed."""
+WHOLE = 2 * CHUNK
+"""Up to this size an object is in memory while it is sent, above it is streamed (in no more memory)."""
 
 
 class BulkUpload:

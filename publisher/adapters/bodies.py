@@ -9,7 +9,7 @@ from typing import BinaryIO
 from artifact.errors import Code, ContentError, TransientError
 from publisher.ports import Upload
 
-CHUNK = 1024 * 1024
+CHUNK = 256 * 1024
 
 
 def upload_chunks(upload: Upload) -> Generator[bytes, None, None]:

@@ -10,9 +10,12 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
+
+from tests.fuzz.mutate import mutate
 
 FINDS = Path(".local/fuzz")
 NO_ATHERIS = (
@@ -23,16 +26,16 @@ NO_ATHERIS = (
 
 def main() -> int:
     """0: nothing found; 1: something; 2: atheris is missing."""
+    if sys.argv[1:2] == ["--inside"]:
+        _fuzz(sys.argv[2], sys.argv[3:])
     arguments = _arguments()
+    names = _names(arguments.only)
     if arguments.input is not None:
-        _try_again(arguments.only, arguments.input)
+        _try_again(names, arguments.input)
         return 0
     if find_spec("atheris") is None:
         print(NO_ATHERIS, file=sys.stderr)
         return 2
-    if arguments.inside:
-        _fuzz(arguments.only[0], arguments.runs, arguments.seed)
-    names = arguments.only or _names()
     found = [name for name in names if not _run(name, arguments.runs, arguments.seed)]
     print(f"{len(names)} targets, {arguments.runs} inputs each: {', '.join(found) or 'nothing'} found", flush=True)
     return 1 if found else 0
@@ -41,24 +44,29 @@ def main() -> int:
 def _arguments() -> Any:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--runs", type=int, default=20_000, help="inputs for each target (20000)")
-    parser.add_argument("--only", action="append", choices=_names(), help="this target; may be repeated")
+    parser.add_argument("--only", action="append", metavar="TARGET", help="this target; may be repeated")
     parser.add_argument("--seed", type=int, default=1, help="of the generator; the same seed, the same inputs (1)")
     parser.add_argument("--input", type=Path, help="try this one input again, on --only or on all targets")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _names() -> list[str]:
+def _names(only: list[str] | None) -> list[str]:
     from tests.fuzz.targets import TARGETS
 
-    return list(TARGETS)
+    unknown = set(only or ()) - TARGETS.keys()
+    if unknown:
+        sys.exit(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
+    return only or list(TARGETS)
 
 
 def _run(name: str, runs: int, seed: int) -> bool:
     """Fuzz one target in a new process; whether nothing was found."""
     FINDS.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "tests.fuzz", "--inside", "--only", name, "--runs", str(runs), "--seed", str(seed)]
-    ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        flags = [f"-runs={runs}", f"-seed={seed}", "-max_len=16384", "-timeout=20", "-rss_limit_mb=1024"]
+        flags += [f"-artifact_prefix={FINDS}/{name}-", *_prepare(name, Path(folder))]
+        command = [sys.executable, "-m", "tests.fuzz", "--inside", name, *flags]
+        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if ended.returncode == 0:
         print(f"{name}: nothing found", flush=True)
         return True
@@ -67,23 +75,33 @@ def _run(name: str, runs: int, seed: int) -> bool:
     return False
 
 
-def _fuzz(name: str, runs: int, seed: int) -> NoReturn:
-    import atheris
+def _prepare(name: str, folder: Path) -> list[str]:
+    """Seeds and words for libFuzzer, and the arguments that name them."""
+    from tests.fuzz.targets import TARGETS
 
+    corpus, words = folder / "corpus", folder / "words"
+    corpus.mkdir()
+    for number, seed in enumerate(TARGETS[name].seeds()):
+        (corpus / f"{number:04}").write_bytes(seed)
+    words.write_text("".join(f'"{_quoted(word)}"\n' for word in TARGETS[name].words), "ascii")
+    return [f"-dict={words}", str(corpus)] if TARGETS[name].words else [str(corpus)]
+
+
+def _fuzz(name: str, flags: list[str]) -> NoReturn:
+    # It has no types, and is not there on every machine that checks them.
+    atheris: Any = import_module("atheris")
     with atheris.instrument_imports(include=["artifact"]):
         from tests.fuzz.targets import TARGETS, attempt
 
     target = TARGETS[name]
-    with tempfile.TemporaryDirectory() as folder:
-        corpus, words = Path(folder) / "corpus", Path(folder) / "words"
-        corpus.mkdir()
-        for number, seed_input in enumerate(target.seeds()):
-            (corpus / f"{number:04}").write_bytes(seed_input)
-        words.write_text("".join(f'"{_quoted(word)}"\n' for word in target.words), "ascii")
-        flags = [f"-runs={runs}", f"-seed={seed}", "-max_len=16384", "-timeout=20", "-rss_limit_mb=1024"]
-        flags += [f"-artifact_prefix={FINDS}/{name}-", f"-dict={words}", "-print_final_stats=1"]
-        atheris.Setup([sys.argv[0], *flags, str(corpus)], lambda data: attempt(target, data))
-        atheris.Fuzz()
+
+    def mutated(data: bytes, longest: int, seed: int) -> bytes:
+        document = mutate(data, seed) if target.is_json and seed % 2 else None
+        found: bytes = document if document is not None else atheris.Mutate(data, longest)
+        return found[:longest]
+
+    atheris.Setup([sys.argv[0], *flags], lambda data: attempt(target, data), custom_mutator=mutated)
+    atheris.Fuzz()
     raise AssertionError("libFuzzer ends the process")
 
 
@@ -92,10 +110,10 @@ def _quoted(word: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in word.encode())
 
 
-def _try_again(only: list[str] | None, path: Path) -> None:
+def _try_again(names: list[str], path: Path) -> None:
     from tests.fuzz.targets import TARGETS, attempt
 
-    for name in only or TARGETS:
+    for name in names:
         attempt(TARGETS[name], path.read_bytes())
         print(f"{name}: nothing found")
 

@@ -59,6 +59,26 @@ def test_it_is_taken_away_also_where_the_source_cannot_be_asked(site: Delivery) 
     assert site.tree() == {}
 
 
+def test_a_version_that_is_only_waiting_to_go_is_taken_away_too(site: Delivery) -> None:
+    """S5: no index lists it any more, but a host may still read it."""
+    new = KeySigner("build-new", PrivateKey.generate())
+    both = _trust(site, build=new)
+    site.world.env = replace(site.world.env, trust=TrustStore.parse(both.encode(), source="both"))
+    site.publish("1.0.0")
+    site.world.keys = replace(site.world.keys, build=new)
+    versions = [f"1.{number}.0" for number in range(1, 6)]
+    for version in versions[:4]:
+        site.publish(version, files=CHANGED)
+    site.sync(trust_keys=both)
+    site.publish(versions[4], files=CHANGED)
+    site.sync(trust_keys=both)
+    assert (site.root / FEATURE / "1.0.0").exists()
+
+    site.sync(trust_keys=json.dumps({name: key for name, key in json.loads(both).items() if name != "build-test"}))
+
+    assert site.tree() == site.published(*versions)
+
+
 def test_a_key_under_the_same_name_is_another_key(site: Delivery) -> None:
     """S5: the label only selects."""
     site.publish("1.0.0")

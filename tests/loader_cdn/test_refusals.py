@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from artifact.errors import Code
+from artifact.signing import signed
 from loader_cdn.report import Result
 from tests.publisher.world import FEATURE
 from tests.simulator.environment import Delivery, assert_refused, row_of
@@ -152,6 +154,81 @@ def test_an_older_index_is_refused_by_a_new_loader_that_was_told_a_floor(warm: D
 
     assert_refused(row, Code.SEQUENCE_ROLLBACK, Result.FAILED)
     assert warm.tree() == {}
+
+
+def test_a_floor_that_was_raised_holds_for_what_stands_too(warm: Delivery) -> None:
+    """L7: a source that is frozen below it shows."""
+    warm.sync(features=[FEATURE])
+    stood = warm.tree()
+    for registered in ({"features": [FEATURE]}, {}):
+        row = warm.row(min_sequence={FEATURE: 3}, **registered)
+        assert_refused(row, Code.SEQUENCE_ROLLBACK)
+        assert warm.tree() == stood
+
+
+def test_a_remote_index_that_contradicts_what_it_names_is_refused_for_that_feature(warm: Delivery) -> None:
+    """I2."""
+    warm.publish("1.0.0", OTHER)
+    warm.sync()
+    entries = warm.world.remote().document()["features"]
+    entries[1] = {**entries[1], "activeVersion": "1.0.0", "channels": {"stable": "1.0.0"}}
+    warm.cdn.edit("remote-index.json", warm.world.keys.release, features=entries, sequence=9)
+
+    report = warm.sync()
+
+    assert_refused(row_of(report), Code.SCHEMA_INVALID)
+    assert row_of(report, OTHER).result is Result.UNCHANGED
+
+
+def _forge(site: Delivery, **members: object) -> None:
+    """Version 1.1.0 with another manifest, signed and listed as it should be: the keys' owners are careless."""
+    path = f"{FEATURE}/1.1.0/manifest.json"
+    manifest = {**json.loads(site.world.objects()[path]), **members}
+    data = signed(manifest, site.world.keys.build)
+    site.cdn.substitute(path, data, kind="application/json")
+    entries = json.loads(site.head().data)["versions"]
+    entries[0]["manifestSha256"] = hashlib.sha256(data).hexdigest()
+    site.cdn.edit(RELEASES, site.world.keys.release, versions=entries)
+
+
+DIGEST = "sha256-" + "A" * 43 + "="
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("../../../escaped.js", Code.PATH_INVALID),
+        ("/etc/escaped.js", Code.PATH_INVALID),
+        (".hidden.js", Code.PATH_INVALID),
+        ("Manifest.json", Code.PATH_INVALID),
+        ("INDEX.js", Code.PATH_INVALID),
+        ("index.js/below.js", Code.PATH_INVALID),
+    ],
+)
+def test_a_path_that_may_not_be_is_refused_before_anything_is_written(
+    warm: Delivery, tmp_path: Path, path: str, code: Code
+) -> None:
+    """T05."""
+    stood = warm.tree()
+    _forge(warm, integrity={"index.js": DIGEST, path: DIGEST}, sizes={"index.js": 1, path: 1})
+    assert_refused(warm.row(features=[FEATURE]), code)
+    assert warm.tree() == stood
+    assert not list(tmp_path.rglob("*escaped*"))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"integrity": {}, "sizes": {}},
+        {"integrity": {"index.js": "sha512-" + "A" * 86 + "=="}, "sizes": {"index.js": 1}},
+        {"integrity": {"index.js": DIGEST}, "sizes": {}},
+    ],
+    ids=["none", "another algorithm", "sizes of others"],
+)
+def test_integrity_that_is_missing_or_partial_is_refused(warm: Delivery, members: dict[str, object]) -> None:
+    """T06."""
+    _forge(warm, **members)
+    assert_refused(warm.row(features=[FEATURE]), Code.SCHEMA_INVALID)
 
 
 def test_an_older_remote_index_is_refused(warm: Delivery) -> None:

@@ -176,6 +176,21 @@ def test_a_refused_index_does_not_keep_from_repairing_what_was_accepted_before(s
     assert standing.tree() == standing.published("1.0.0", "1.1.0")
 
 
+def test_a_bad_update_does_not_keep_from_repairing_what_was_accepted_before(standing: Delivery) -> None:
+    """L6, L8."""
+    old = standing.tree()
+    standing.publish("1.2.0", files=CHANGED)
+    standing.cdn.tamper(f"{FEATURE}/1.2.0/index.js")
+    _edit(standing.root / VERSION)
+
+    row = standing.row()
+
+    assert_refused(row, Code.INTEGRITY_MISMATCH)
+    assert standing.tree() == old
+    standing.cdn.heal()
+    assert standing.row().result is Result.UPDATED
+
+
 # L7: the memory
 
 

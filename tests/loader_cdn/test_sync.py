@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from loader_cdn.progress import Silent
 from loader_cdn.report import Result
+from loader_cdn.sync import sync
 from tests.publisher.world import FEATURE
 from tests.simulator.environment import Delivery
 from tests.versions import FILES
@@ -147,3 +151,33 @@ def test_no_empty_directory_is_left_of_a_feature_that_failed(site: Delivery) -> 
     assert row.result is Result.FAILED
     assert site.tree() == {}
     assert not (site.root / FEATURE).exists()
+
+
+def test_a_server_without_etags_says_it_all_again_and_nothing_is_touched(site: Delivery) -> None:
+    site.publish("1.0.0")
+    path = f"{FEATURE}/releases.json"
+    site.cdn.substitute(path, site.head().data, kind="application/json")
+    site.sync(features=[FEATURE])
+    before = (site.root / path).stat().st_ino
+
+    assert site.row(features=[FEATURE]).result is Result.UNCHANGED
+    assert (site.root / path).stat().st_ino == before
+
+
+def test_the_root_may_be_a_link(site: Delivery) -> None:
+    site.publish("1.0.0")
+    real = site.root.with_name("real")
+    real.mkdir()
+    site.root.symlink_to(real)
+    assert site.row().result is Result.UPDATED
+    assert site.tree() == site.published("1.0.0")
+
+
+def test_two_features_under_one_url_are_told_apart(site: Delivery) -> None:
+    site.publish("1.0.0")
+    url = f"{site.cdn.url}{FEATURE}/"
+    settings = replace(site.settings(), remote_index=None, features={FEATURE: url, OTHER: url})
+
+    report = sync(settings, progress=Silent(), clock=site.world.clock)
+
+    assert {row.feature_id: row.result for row in report.rows} == {FEATURE: Result.UPDATED, OTHER: Result.FAILED}

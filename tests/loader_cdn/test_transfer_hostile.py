@@ -130,6 +130,13 @@ class TestT13WhatHasNoEnd:
         assert (caught.value.code, caught.value.rule) == (Code.TRANSPORT_SLOW, "L9")
         assert len(server.requests) == SETTINGS.attempts
 
+    def test_silence_on_a_kept_connection_is_too_slow_as_well(self, server: HostileServer, transfer: Transfer) -> None:
+        url = server.url("/a", in_turn(answer(b"a"), silence()))
+        transfer.get(url, limit=10)
+        with pytest.raises(TransientError) as caught:
+            transfer.get(url, limit=10)
+        assert caught.value.code is Code.TRANSPORT_SLOW
+
     def test_a_file_that_stalls_half_way_leaves_nothing(self, server: HostileServer, victim: Victim) -> None:
         head = OK + b"Content-Length: 1000000\r\n\r\n" + bytes(600_000)
         error = victim.error(server.url("/a", drip(head, b"", 60)), size=1_000_000)
