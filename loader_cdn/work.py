@@ -60,7 +60,7 @@ class Work:
         """What was to come failed; what was accepted before is out of place, and may still be mended (L6)."""
         if self.error is None or self.error.code in _HOPELESS or self.disk.is_in_place or self.disk.releases is None:
             return False
-        self.target, self.missing = self.disk.releases, []
+        self.target, self.missing, self.etag = self.disk.releases, [], None
         return True
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import azure.functions as func
+import azurefunctions.extensions.bindings.blob as bindings  # type: ignore[import-untyped]
 
 from publisher.ingest import ingest
 from publisher.settings import STORAGE
@@ -17,6 +18,9 @@ blueprint = func.Blueprint()
 @blueprint.blob_trigger(
     arg_name="bundle", path=CONTAINER + "/{name}", connection=STORAGE, source=func.BlobSource.EVENT_GRID
 )
-def ingest_bundle(bundle: func.InputStream) -> None:
-    """Only the name is taken from the event: the use case reads the object itself, pinned to its ETag (B2)."""
-    ingest(pipeline(), str(bundle.name).removeprefix(CONTAINER + "/"))
+def ingest_bundle(bundle: bindings.BlobClient) -> None:
+    """Only the name is taken from the event: the use case reads the object itself, pinned to its ETag (B2).
+
+    A `func.InputStream` would bring the whole bundle into memory before the function begins.
+    """
+    ingest(pipeline(), str(bundle.blob_name))

@@ -299,7 +299,10 @@ class TestCoreTools:
     ) -> None:
         func = tmp_path / "bin" / "func"
         func.parent.mkdir()
-        func.write_text(f"#!{sys.executable}\n{textwrap.dedent(self.FUNC)}", "utf-8")
+        program = func.with_name("func.py")
+        program.write_text(textwrap.dedent(self.FUNC), "utf-8")
+        # Not a shebang with the interpreter: its path may hold spaces.
+        func.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{program}" "$@"\n', "utf-8")
         func.chmod(0o755)
         monkeypatch.setenv("PATH", f"{func.parent}{os.pathsep}{os.environ['PATH']}")
         pipeline = LocalPipeline(tmp_path / "local", script=SAMPLE, settings=settings)
