@@ -63,17 +63,22 @@ class RemoteEntry:
         """The immutable `releases.<sequence>.json`, relative to the remote index's own URL (I2)."""
         return f"{self.base_url}releases.{self.sequence}.json"
 
-    def check(self, releases: VerifiedReleases, *, where: str) -> None:
-        """I2: the release index is the one vouched for. Raises `integrity_mismatch` or `schema_invalid`."""
-        if releases.sha256 != self.releases_sha256:
+    def check_bytes(self, data: bytes, *, where: str) -> None:
+        """I2: the bytes are those vouched for, whatever else they are. Raises ContentError `integrity_mismatch`."""
+        seen = hashlib.sha256(data).hexdigest()
+        if seen != self.releases_sha256:
             raise ContentError(
                 Code.INTEGRITY_MISMATCH,
                 "I2",
                 "not the release index that the remote index names",
                 where=where,
                 expected=self.releases_sha256,
-                seen=releases.sha256,
+                seen=seen,
             )
+
+    def check(self, releases: VerifiedReleases, *, where: str) -> None:
+        """I2: the release index is the one vouched for. Raises `integrity_mismatch` or `schema_invalid`."""
+        self.check_bytes(releases.data, where=where)
         index: ReleaseIndex = releases.index
         if (index.sequence, index.active) != (self.sequence, self.active):
             raise ContentError(

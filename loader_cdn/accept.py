@@ -39,6 +39,8 @@ class Judge:
         memory: FeatureMemory,
     ) -> VerifiedReleases:
         """A release index that may take its place. Raises ContentError."""
+        if pinned is not None:
+            pinned.check_bytes(data, where=where)
         last = floor(memory, disk)
         known = last is not None and hashlib.sha256(data).hexdigest() == last.sha256
         parsed = parse_releases(data, where=where, limits=self.limits)

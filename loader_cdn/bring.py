@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from artifact.errors import Code, DeliveryError, TransientError
 from artifact.paths import Limits
 from loader_cdn.around import Progress
+from loader_cdn.durable import Syncer
 from loader_cdn.stage import Staging
 from loader_cdn.swap import Ready
 from loader_cdn.transfer import FileDownload, Transfer
@@ -25,6 +26,7 @@ class Bringer:
     transfer: Transfer
     limits: Limits
     progress: Progress
+    syncer: Syncer
     swap: Callable[[list[Ready]], None]
     _owners: dict[int, Staging] = field(default_factory=dict)
 
@@ -64,6 +66,7 @@ class Bringer:
             return
         with staging.work.faults(staging.folder):
             staging.fetched(download.sha256)
+        self.syncer.wrote(download.size or 0)
         self.progress.fetched(download.size or 0)
 
     def _is_whole(self, ready: Ready) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from artifact.errors import Code, TransientError
 
 FEW = 32
 """Up to so many, fsync one by one: syncfs also waits for what others wrote to the same disk."""
+
+EARLY_BYTES = 32 * 1024 * 1024
+"""Written, and not yet asked of the disk: from here on it is worth to begin."""
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full, or has no inodes left; make room and the next pass goes on",
@@ -66,17 +70,53 @@ def write_atomic(path: Path, data: bytes) -> None:
     fsync(path.parent)
 
 
-def persist(paths: Collection[str | Path]) -> None:
-    """Bring files and folders of one file system to the disk. Raises OSError."""
-    syncfs = _syncfs()
-    if syncfs is None or len(paths) <= FEW:
+class Syncer:
+    """Brings the files and folders of one file system, the one of `folder`, to the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._syncfs = _syncfs()
+        self._unsynced = 0
+        self._early: threading.Thread | None = None
+        self._failed: OSError | None = None
+
+    def wrote(self, size: int) -> None:
+        """So many more bytes are in files: the disk begins with them while others arrive, and `persist` waits less."""
+        self._unsynced += size
+        if self._unsynced >= EARLY_BYTES and self._syncfs is not None and not self._is_busy:
+            self._unsynced = 0
+            self._early = threading.Thread(target=self._sync_early, name="sync", daemon=True)
+            self._early.start()
+
+    def persist(self, paths: Collection[str | Path]) -> None:
+        """Return when these are on the disk. Raises OSError."""
+        if self._early is not None:
+            self._early.join()
+        failed, self._failed = self._failed, None
+        if failed is not None:  # the kernel tells a lost write only once
+            raise failed
+        if self._syncfs is not None and len(paths) > FEW:
+            self._sync_all()
+            return
         for path in paths:
             fsync(path)
-        return
-    with _opened(next(iter(paths))) as descriptor:
-        if syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), str(next(iter(paths))))
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._early is not None and self._early.is_alive()
+
+    def _sync_early(self) -> None:
+        try:
+            self._sync_all()
+        except OSError as error:
+            self._failed = error
+
+    def _sync_all(self) -> None:
+        assert self._syncfs is not None
+        with _opened(self._folder) as descriptor:
+            if self._syncfs(descriptor) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), str(self._folder))
 
 
 def fsync(path: str | Path) -> None:

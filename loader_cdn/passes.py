@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from loader_cdn.bring import Bringer
 from loader_cdn.brought import Origin
 from loader_cdn.cdn import checked_manifest, read_indexes, read_manifests
 from loader_cdn.disk import FeatureOnDisk, read
-from loader_cdn.durable import disk_error
+from loader_cdn.durable import Syncer, disk_error
 from loader_cdn.logs import REPORTED
 from loader_cdn.plan import Planner
 from loader_cdn.registrations import Registration, resolve
@@ -126,8 +127,9 @@ class Pass:
                 stagings = [self._prepare(work, entry, sources) for entry in work.missing if work.is_wanted]
                 if work.is_wanted:
                     ready.append(Ready(work, stagings))
-        bringer = Bringer(self._around.transfer, self._settings.limits, self._around.progress, self._swap)
-        bringer.bring(ready)
+        around, syncer = self._around, Syncer(self._root.layout.work)
+        swap_all = functools.partial(self._swap, syncer)
+        Bringer(around.transfer, self._settings.limits, around.progress, syncer, swap_all).bring(ready)
 
     def _prepare(self, work: Work, entry: Entry, sources: Sources) -> Staging:
         root = self._root
@@ -135,8 +137,8 @@ class Pass:
         hasher = self._around.hasher
         return prepare(work, entry, root.layout, aside=aside, sources=sources, hasher=hasher, trash=root.trash)
 
-    def _swap(self, batch: Sequence[Ready]) -> None:
-        for work in swap(batch, self._root.layout, self._root.inventory):
+    def _swap(self, syncer: Syncer, batch: Sequence[Ready]) -> None:
+        for work in swap(batch, self._root.layout, self._root.inventory, syncer):
             self._root.settle(work)
         self._save()
 
@@ -219,6 +221,8 @@ class Pass:
 
 
 def _lost_row(standing: FeatureOnDisk) -> Row:
-    if standing.releases is None or not standing.is_in_place:
-        return Row(standing.feature_id, Result.FAILED, None, next(iter(standing.faults), None))
-    return Row(standing.feature_id, Result.KEPT, standing.releases.index)
+    """T11: where it does not stand any more, nobody says where it could come from."""
+    if standing.releases is not None and standing.is_in_place:
+        return Row(standing.feature_id, Result.KEPT, standing.releases.index)
+    what = "the remote index does not list it any more, and what stood is gone or wrong"
+    return Row(standing.feature_id, Result.FAILED, None, TransientError(Code.NOT_FOUND, "I3", what))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loader_cdn.brought import Brought, Inventory
-from loader_cdn.durable import disk_error, persist
+from loader_cdn.durable import Syncer, disk_error
 from loader_cdn.layout import Layout
 from loader_cdn.stage import Staging
 from loader_cdn.work import Work
@@ -25,14 +25,14 @@ class Ready:
     stagings: Sequence[Staging]
 
 
-def swap(batch: Sequence[Ready], layout: Layout, inventory: Inventory) -> list[Work]:
+def swap(batch: Sequence[Ready], layout: Layout, inventory: Inventory, syncer: Syncer) -> list[Work]:
     """Put what is ready in place; the features that now stand. The others have failed, each with its error."""
     _each(batch, layout, _stage_index)
-    _together(batch, layout, lambda ready: _announce(ready, layout, inventory))
+    _together(batch, layout, lambda ready: _announce(ready, layout, inventory, syncer))
     _each(batch, layout, _move_versions)
-    _together(batch, layout, lambda ready: persist(_folders(ready, layout)))
+    _together(batch, layout, lambda ready: syncer.persist(_folders(ready, layout)))
     _each(batch, layout, _move_index)
-    _together(batch, layout, lambda ready: persist(_folders(ready, layout)))
+    _together(batch, layout, lambda ready: syncer.persist(_folders(ready, layout)))
     return [_settled(ready) for ready in batch if ready.work.target is not None]
 
 
@@ -43,7 +43,7 @@ def _stage_index(ready: Ready, layout: Layout) -> None:
     path.write_bytes(ready.work.target.data)
 
 
-def _announce(batch: Iterable[Ready], layout: Layout, inventory: Inventory) -> None:
+def _announce(batch: Iterable[Ready], layout: Layout, inventory: Inventory, syncer: Syncer) -> None:
     """What is about to appear is ours (L15), and is on disk (L4)."""
     paths: list[str | Path] = [layout.staging]
     for ready in batch:
@@ -59,7 +59,7 @@ def _announce(batch: Iterable[Ready], layout: Layout, inventory: Inventory) -> N
             before=None if work.disk.releases is None else work.disk.releases.sha256,
             after=work.target.sha256,
         )
-    persist(paths)
+    syncer.persist(paths)
     inventory.save()
 
 

@@ -80,7 +80,7 @@ class Site:
 
     def _vouched(self, entry: RemoteEntry) -> VerifiedReleases:
         data = self._must(entry.releases_url, RELEASES_LIMIT)
-        _check_hash(entry.releases_url, entry.releases_sha256, data)
+        entry.check_bytes(data, where=entry.releases_url)
         releases = self._verified(entry.feature_id, entry.releases_url, data)
         entry.check(releases, where=entry.releases_url)
         return releases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,14 @@ from artifact.fields import parse_time
 from artifact.keys import KeySigner, PrivateKey
 from artifact.manifest import parse_manifest
 from artifact.paths import Limits
-from artifact.releases import Change, ReleaseIndex, parse_releases
-from artifact.remote_index import FeatureWithdrawal, RemoteEntry, RemoteIndex, parse_remote_index
+from artifact.releases import Change, ReleaseIndex, bound_releases, parse_releases
+from artifact.remote_index import (
+    FeatureWithdrawal,
+    RemoteEntry,
+    RemoteIndex,
+    bound_remote_index,
+    parse_remote_index,
+)
 from artifact.versions import Version
 from tests.vectors.judge import JSON, accepted, content, load, releases, remote
 
@@ -142,3 +149,27 @@ def test_metadata_of_another_form_is_the_hosts_business(metadata: object) -> Non
     document = _unsigned(content(_named("facet", "manifests.json")))
     manifest = parse_manifest(json.dumps({**document, "metadata": metadata}).encode(), **_AT).manifest
     assert (manifest.git_sha, manifest.build_url) == (None, None)
+
+
+@pytest.mark.parametrize("kind", ["release-indexes.json", "remote-indexes.json"])
+def test_a_state_of_the_history_is_bound_by_the_hash_that_the_next_one_names(kind: str) -> None:
+    """R3, S6: whichever key signed it then, but signed it was, and to the byte."""
+    bind = _bind_releases if kind == "release-indexes.json" else _bind_remote
+    data = content(accepted(kind)[1])
+    digest = hashlib.sha256(data).hexdigest()
+    assert bind(data, digest) == digest
+    with pytest.raises(ContentError) as refusal:
+        bind(data + b"\n", digest)
+    assert refusal.value.code == Code.SEQUENCE_FORK
+    unsigned = json.dumps(_unsigned(data)).encode()
+    with pytest.raises(ContentError) as refusal:
+        bind(unsigned, hashlib.sha256(unsigned).hexdigest())
+    assert refusal.value.code == Code.SIGNATURE_INVALID
+
+
+def _bind_releases(data: bytes, sha256: str) -> str:
+    return bound_releases(parse_releases(data, **_AT), sha256=sha256).sha256
+
+
+def _bind_remote(data: bytes, sha256: str) -> str:
+    return bound_remote_index(parse_remote_index(data, **_AT), sha256=sha256).sha256

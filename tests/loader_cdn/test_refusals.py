@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -418,6 +419,18 @@ def test_the_same_version_with_another_manifest_is_refused_and_the_first_one_sta
     document = json.loads(warm.head().data)
     document["versions"][1]["manifestSha256"] = "0" * 64
     warm.cdn.edit(RELEASES, warm.world.keys.release, versions=document["versions"])
+    assert_refused(warm.row(features=[FEATURE]), Code.VERSION_EXISTS)
+    assert warm.tree() == stood
+
+
+def test_the_first_one_stands_also_where_it_was_deleted_from_disk(warm: Delivery) -> None:
+    """T19: what was accepted says which manifest the version has."""
+    stood = warm.tree()
+    entries = json.loads(warm.head().data)["versions"]
+    entries[1]["manifestSha256"] = "0" * 64
+    warm.cdn.edit(RELEASES, warm.world.keys.release, versions=entries)
+    shutil.rmtree(warm.root / FEATURE / "1.0.0")
+
     assert_refused(warm.row(features=[FEATURE]), Code.VERSION_EXISTS)
     assert warm.tree() == stood
 

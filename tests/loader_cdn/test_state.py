@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artifact.freshness import State
@@ -44,6 +44,7 @@ BROUGHT = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(MEMORY)
 def test_the_memory_comes_back_as_it_was_saved(memory: Memory) -> None:
     with TemporaryDirectory() as folder:
@@ -52,6 +53,7 @@ def test_the_memory_comes_back_as_it_was_saved(memory: Memory) -> None:
         assert load(path) == memory
 
 
+@settings(deadline=None)
 @given(st.dictionaries(FEATURE_ID, BROUGHT, max_size=3))
 def test_what_was_brought_comes_back_as_it_was_saved(features: dict[str, Brought]) -> None:
     with TemporaryDirectory() as folder:
@@ -62,6 +64,7 @@ def test_what_was_brought_comes_back_as_it_was_saved(features: dict[str, Brought
         assert Inventory.load(path).features == features
 
 
+@settings(deadline=None)
 @given(MEMORY, st.data())
 def test_a_damaged_memory_never_ends_the_run(memory: Memory, data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
@@ -20,6 +22,7 @@ from tools.bench.measure import BenchError
 from tools.local.children import ChildError
 from tools.setup.steps import ROOT, SetupError
 
+FOLDER = ROOT / ".local" / "bench"
 DOCUMENT = ROOT / "docs" / "BENCHMARKS.md"
 
 RACES: dict[str, Callable[[Bench], Measured]] = {
@@ -49,22 +52,37 @@ def main(runs: int, only: tuple[str, ...], as_json: bool, write: bool) -> None:
         raise click.UsageError("--write is for all races of one run: leave out --only")
     signal.signal(signal.SIGTERM, _end)
     said = Console(stderr=True)
+    facts = table.machine() | {"load before": table.load()}
     try:
-        races = _measure(runs, [name for name in RACES if name in (only or RACES)], said)
+        with _alone():
+            races = _measure(runs, [name for name in RACES if name in (only or RACES)], said)
+        facts["load after"] = table.load()
         if write:
-            table.write(races, runs, DOCUMENT)
+            table.write(races, runs, facts, DOCUMENT)
     except (BenchError, ChildError, SetupError, DeliveryError) as error:
         said.print(f"bench: {error}", markup=False, highlight=False)
         sys.exit(1)
     if as_json:
-        click.echo(json.dumps(table.as_json(races, runs), ensure_ascii=False))
+        click.echo(json.dumps(table.as_json(races, runs, facts), ensure_ascii=False))
     else:
         out = Console()
         table.print_tables(races, out if out.is_terminal else Console(width=130))
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One benchmark at a time in this tree: they would measure each other. BenchError for a second one."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BenchError("another benchmark of this tree is running") from None
+        yield
+
+
 def _measure(runs: int, names: list[str], said: Console) -> dict[str, Measured]:
-    bench = Bench.open(ROOT / ".local" / "bench", runs)
+    bench = Bench.open(FOLDER, runs)
     measured: dict[str, Measured] = {}
     for name in names:
         reason = obstacle() if name in _ON_A_LINK else None

@@ -46,23 +46,23 @@ def print_tables(races: Mapping[str, Measured], console: Console) -> None:
     console.print(table)
 
 
-def as_json(races: Mapping[str, Measured], runs: int) -> dict[str, Any]:
+def as_json(races: Mapping[str, Measured], runs: int, facts: Mapping[str, str]) -> dict[str, Any]:
     """One document: seconds, bytes, and ratios as they were measured."""
     return {
-        "machine": machine(),
+        "machine": dict(facts),
         "runs": runs,
         "races": {name: _race_document(measured) for name, measured in races.items()},
     }
 
 
-def write(races: Mapping[str, Measured], runs: int, path: Path) -> None:
+def write(races: Mapping[str, Measured], runs: int, facts: Mapping[str, str], path: Path) -> None:
     """Put the tables between the two marks of the document. BenchError where they are not there."""
     text = path.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise BenchError(f"{path.name} has no place for the tables: {BEGIN} … {END}")
-    path.write_text(f"{before}{BEGIN}\n{_markdown(races, runs)}\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{BEGIN}\n{_markdown(races, runs, facts)}\n{END}{after}", encoding="utf-8")
 
 
 def machine() -> dict[str, str]:
@@ -74,7 +74,6 @@ def machine() -> dict[str, str]:
         "processor": _processor(),
         "kernel": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
-        "load before": f"{os.getloadavg()[0]:.1f}",
     }
     search = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
     for name, (program, flag) in _VERSIONS.items():
@@ -85,9 +84,14 @@ def machine() -> dict[str, str]:
     return facts
 
 
-def _markdown(races: Mapping[str, Measured], runs: int) -> str:
-    facts = ", ".join(f"{name} {value}" for name, value in machine().items())
-    parts = [f"Median of {runs}. {facts}.", _markdown_table(_FIGURES, _figure_rows(races))]
+def load() -> str:
+    """How many processes wanted to run, over the last minute: beyond the number of cores, times are worth little."""
+    return f"{os.getloadavg()[0]:.1f}"
+
+
+def _markdown(races: Mapping[str, Measured], runs: int, facts: Mapping[str, str]) -> str:
+    machine_line = ", ".join(f"{name} {value}" for name, value in facts.items())
+    parts = [f"Median of {runs}. {machine_line}.", _markdown_table(_FIGURES, _figure_rows(races))]
     for measured in races.values():
         if measured.results.samples:
             parts += [f"### {measured.title}", _markdown_table(_TIMES, _time_rows(measured.results))]
