@@ -68,6 +68,25 @@ def test_a_rename_that_fails_anywhere_leaves_old_or_new(
     assert updated.tree() == new
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_write_that_the_disk_lost_publishes_nothing(
+    updated: Delivery, require: Callable[[str], Path], number: int
+) -> None:
+    """L4, T31: the early sync of a large version says it, and so does the last one."""
+    old = updated.tree()
+    files = {f"assets/{name}.js": bytes([name]) * 1024 * 1024 for name in range(40)}
+    updated.publish("1.2.0", files={"index.js": b"5", **files})
+
+    fault = _inject("syncfs", f"error=EIO:when={number}")
+    ended = end(start(*sync_arguments(updated), before=[*_strace(require), *fault]))
+
+    row = ended.json["features"][0]
+    assert (ended.status, row["result"], row["error"]["code"]) == (1, "kept", "storage_full"), ended
+    assert updated.tree() == old
+    assert run(*sync_arguments(updated)).status == 0
+    assert updated.tree() == updated.published("1.0.0", "1.1.0", "1.2.0")
+
+
 def test_a_root_that_cannot_be_written_at_the_start_is_a_wrong_setting(
     updated: Delivery, require: Callable[[str], Path]
 ) -> None:

@@ -328,6 +328,18 @@ def test_another_release_index_than_the_remote_index_names_is_refused(site: Deli
     assert_refused(site.row(), Code.INTEGRITY_MISMATCH)
 
 
+def test_whatever_stands_in_a_named_release_indexs_place_its_hash_is_what_is_wrong(site: Delivery) -> None:
+    """T01, T15, I2: neither a tampered signature nor a page of HTML is looked into."""
+    site.publish("1.0.0")
+    site.sync()
+    site.publish("1.1.0", files=CHANGED)
+    site.cdn.tamper(f"{FEATURE}/releases.2.json", 400)
+    assert_refused(site.row(), Code.INTEGRITY_MISMATCH)
+    site.cdn.heal()
+    site.cdn.substitute(f"{FEATURE}/releases.2.json", b"<html>Not found</html>")
+    assert_refused(site.row(), Code.INTEGRITY_MISMATCH)
+
+
 def test_a_feature_that_vanishes_from_the_remote_index_without_a_word_is_kept(
     site: Delivery, caplog: pytest.LogCaptureFixture
 ) -> None:
