@@ -12,7 +12,7 @@ VERSION_LENGTH = 128
 _FEATURE_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-_SEMVER = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?")
+_SEMVER = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_IDENTIFIER}(?:\.{_IDENTIFIER})*)?")
 
 _Identifier = tuple[int, int, str]
 
@@ -30,12 +30,11 @@ def check_feature_id(text: str, *, where: str) -> str:
 class Version:
     """A SemVer 2.0.0 version without build metadata (P2), in the order of SemVer precedence."""
 
-    __slots__ = ("_key", "text")
+    __slots__ = ("text",)
 
     def __init__(self, text: str, *, where: str = "version") -> None:
         """Raises ContentError `schema_invalid`."""
-        match = _SEMVER.fullmatch(text) if len(text) <= VERSION_LENGTH else None
-        if match is None:
+        if len(text) > VERSION_LENGTH or _SEMVER.fullmatch(text) is None:
             raise ContentError(
                 Code.SCHEMA_INVALID,
                 "P2",
@@ -45,9 +44,6 @@ class Version:
                 seen=text,
             )
         self.text = text
-        major, minor, patch, pre = match.groups()
-        # A version without a pre-release is higher than the same one with any (SemVer 11.3).
-        self._key = (int(major), int(minor), int(patch), pre is None, _precedence(pre))
 
     def __str__(self) -> str:
         return self.text
@@ -59,14 +55,19 @@ class Version:
         return self.text == other.text if isinstance(other, Version) else NotImplemented
 
     def __lt__(self, other: Version) -> bool:
-        return self._key < other._key
+        return _precedence(self.text) < _precedence(other.text)
 
     def __hash__(self) -> int:
         return hash(self.text)
 
 
-def _precedence(pre: str | None) -> tuple[_Identifier, ...]:
-    """SemVer 11.4: numbers by value and below words, words in ASCII order, a longer list above its beginning."""
-    if pre is None:
-        return ()
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in pre.split("."))
+def _precedence(text: str) -> tuple[list[int], bool, list[_Identifier]]:
+    """SemVer 11; made where versions are compared, which an index of thousands of features never does."""
+    release, _, pre = text.partition("-")
+    # A version without a pre-release is higher than the same one with any (11.3).
+    return [int(number) for number in release.split(".")], not pre, [_identifier(part) for part in pre.split(".")]
+
+
+def _identifier(part: str) -> _Identifier:
+    """SemVer 11.4: numbers by value and below words, words in ASCII order; a longer list is above its beginning."""
+    return (0, int(part), "") if part.isdigit() else (1, 0, part)

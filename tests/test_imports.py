@@ -137,7 +137,9 @@ def test_importing_the_loader_loads_nothing_of_azure_and_nothing_of_the_publishe
 
 
 def test_importing_the_functions_app_loads_no_azure_client() -> None:
-    """Clients are made when they are first needed, so that the app indexes within its limit. The blob binding brings its
-    own libraries; ours are not needed to index."""
+    """Clients are made when they are first needed, so that the app indexes within its limit.
+
+    The blob binding brings its own libraries; ours are not needed to index.
+    """
     clients = ("azure.mgmt", "publisher.adapters.blob")
     assert [name for name in loaded_by("function_app") if any(within(name, client) for client in clients)] == []

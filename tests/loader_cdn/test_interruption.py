@@ -248,7 +248,7 @@ def test_a_second_loader_waits_for_the_first(site: Delivery) -> None:
 def test_a_time_limit_ends_the_pass_and_what_is_complete_stands(updated: Delivery) -> None:
     """L10: the one that is missing is reported."""
     gate = updated.cdn.hold(f"{OTHER}/1.1.0/assets/more.js")
-    report = updated.sync(timeout=1.5)
+    report = updated.sync(timeout=4.0)
     gate.set()
     assert {row.feature_id: row.result for row in report.rows} == {FEATURE: Result.UPDATED, OTHER: Result.KEPT}
     assert (report.exit_status(), report.exit_status(allow_missing=True)) == (1, 0)
