@@ -19,6 +19,9 @@ from artifact.signing import check_signature
 from artifact.trust import Role, TrustStore
 from artifact.versions import Version
 
+PROVENANCE_LENGTH = 2048
+"""Characters of a `gitSha` or `buildUrl` that an index takes over: a longer one would crowd the versions out of it."""
+
 INTEGRITY_PREFIX = "sha256-"
 SHA256_BYTES = 32
 
@@ -100,8 +103,8 @@ def parse_manifest(data: bytes, *, where: str, limits: Limits) -> ParsedManifest
         channel=fields.text("channel"),
         files=files,
         server_functions_module=_server_functions_module(fields, files),
-        git_sha=_text_or_none(provenance.get("gitSha")),
-        build_url=_text_or_none(provenance.get("buildUrl")),
+        git_sha=_provenance(provenance.get("gitSha")),
+        build_url=_provenance(provenance.get("buildUrl")),
     )
     return ParsedManifest(manifest, document, data, where)
 
@@ -247,6 +250,6 @@ def _is_endpoint(text: str) -> bool:
         return False
 
 
-def _text_or_none(value: Any) -> str | None:
+def _provenance(value: Any) -> str | None:
     """`metadata` is kept as it is: provenance is taken from it only where it has the right form."""
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and 0 < len(value) <= PROVENANCE_LENGTH else None

@@ -244,3 +244,9 @@ def test_sign_completes_the_draft_and_signing_again_gives_the_same_bytes(world: 
     first = (folder / "manifest.json").read_bytes()
     sign_directory(folder, world.keys.build, Limits())
     assert (folder / "manifest.json").read_bytes() == first
+
+
+def test_r3_provenance_that_would_crowd_an_index_out_is_left_to_the_manifest(world: World) -> None:
+    world.publish("1.0.0", metadata={"gitSha": "a" * 40, "buildUrl": "https://ci.example/" + "x" * 900_000})
+    (entry,) = world.index().entries
+    assert (entry.git_sha, entry.build_url) == ("a" * 40, None)
