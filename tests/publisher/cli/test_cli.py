@@ -31,6 +31,15 @@ def test_a_build_output_becomes_a_release_by_keygen_sign_and_publish(shell: Shel
     assert (published["sequence"], published["activeVersion"], published["remoteIndexSequence"]) == (1, "1.0.0", 1)
 
 
+def test_keygen_prints_the_trust_store_entry_with_the_roles_and_features_asked_for(shell: Shell) -> None:
+    made = shell.json("keygen", "release-2026", "--role", "releases", "--role", "index", "--features", "feature-*")
+    entry = made["trust"]["release-2026"]
+    assert (entry["roles"], entry["features"]) == (["releases", "index"], ["feature-*"])
+    unknown = shell.run("keygen", "other", "--role", "admin")
+    assert unknown.returncode == 2
+    assert "manifest" in unknown.stderr
+
+
 def test_keygen_never_overwrites_a_key(shell: Shell) -> None:
     assert shell.run("keygen", "mine").returncode == 0
     again = shell.run("keygen", "mine")
