@@ -18,6 +18,8 @@ from publisher.cli import options
 from publisher.cli.output import emit
 from publisher.keyfiles import load_signer
 
+ROLES = [role.value for role in Role]
+
 directory = click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
 
@@ -27,7 +29,7 @@ directory = click.argument("directory", metavar="DIR", type=click.Path(exists=Tr
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="The folder for both files."
 )
 @options.option(
-    "--role", dest="roles", multiple=True, type=click.Choice([role.value for role in Role]), default=[Role.MANIFEST.value], show_default=True,
+    "--role", dest="roles", multiple=True, type=click.Choice(ROLES), default=[Role.MANIFEST.value], show_default=True,
     help="What the key may sign, in the trust store entry that is printed; repeatable.",
 )  # fmt: skip
 @options.option("--features", multiple=True, default=["*"], show_default=True, help="Whose; an id, or feature-*.")
