@@ -37,6 +37,10 @@ class TransferSettings:
     allow_http: bool = False
     """Plain http to other hosts than loopback (C3)."""
     connections: int = 64
+    """Where the server is far away; near ones are kept busy by `near_connections`, and each costs a TLS handshake."""
+    near_connections: int = 16
+    near_seconds: float = 0.02
+    """From the request to the first byte of its answer, at most, where the server is near."""
     in_flight: int = 100
     """Transfers begun and not ended, those that wait for their next attempt included."""
     attempts: int = 3
@@ -101,6 +105,8 @@ class Engine:
         self._rates: dict[pycurl.Curl, tuple[float, int]] = {}
         """Since when, and from which count of bytes on, a lane's rate is measured."""
         self._waiting: list[tuple[float, int, Fetch[Any], _Batch]] = []
+        self._lanes = min(settings.near_connections, settings.connections)
+        """How many exchanges may be on their way at once: few until an answer shows that the server is far."""
         self._numbers = count()
         self._random = SystemRandom()
         self._away = 0.0
@@ -164,7 +170,7 @@ class Engine:
 
     @property
     def _has_lane(self) -> bool:
-        return len(self._active) < self._settings.connections
+        return len(self._active) < self._lanes
 
     def _begin(self, fetch: Fetch[Any], batch: _Batch) -> None:
         fetch.attempts += 1
@@ -264,6 +270,11 @@ class Engine:
         lane, batch = self._active.pop(curl)
         del self._rates[curl]
         self.stats.connections += int(curl.getinfo(pycurl.NUM_CONNECTS))
+        if (
+            curl.getinfo(pycurl.STARTTRANSFER_TIME) - curl.getinfo(pycurl.PRETRANSFER_TIME)
+            > self._settings.near_seconds
+        ):
+            self._lanes = self._settings.connections
         self.stats.decoded_bytes += lane.body_bytes
         self.stats.wire_bytes += int(curl.getinfo(pycurl.SIZE_DOWNLOAD_T)) + int(curl.getinfo(pycurl.HEADER_SIZE))
         return lane, batch

@@ -1,10 +1,10 @@
 """The loader's HTTP: many small documents, many files, in bounded time, bytes and memory (L9).
 
-HTTP/1.1 over up to 64 kept connections, one exchange at a time on each. Over a wide-area link this is as fast as HTTP/2
-over several connections, and many times faster where packets are lost, since a lost packet holds up one file and not
-all of them; so HTTP/2 would be a second way of doing the same. gzip is asked for and decoded by libcurl: it is decoded
-bytes that are counted and hashed. libcurl takes a gzip stream that stops early, in a body that is whole, for all there
-is: then length, hash or signature refuse it.
+HTTP/1.1 over up to 64 kept connections (16 to a server that is near), one exchange at a time on each. Over a wide-area
+link this is as fast as HTTP/2 over several connections, and many times faster where packets are lost, since a lost
+packet holds up one file and not all of them; so HTTP/2 would be a second way of doing the same. gzip is asked for and
+decoded by libcurl: it is decoded bytes that are counted and hashed. libcurl takes a gzip stream that stops early, in a
+body that is whole, for all there is: then length, hash or signature refuse it.
 
 A wrong hash is not asked for again, with `Cache-Control: no-cache` or without: the large edges ignore that field, so it
 would fetch the same poisoned object twice (T16); the next pass asks anyway.

@@ -179,7 +179,13 @@ class Chain(Generic[S]):
         return None
 
     def _newest_listed(self) -> S | None:
-        """The newest immutable state there is, without the pointer's help."""
+        """The newest immutable state there is, without the pointer's help.
+
+        Every chain begins with 1, and no state is ever deleted: one cheap question tells a new feature from a lost
+        pointer, before anything is listed.
+        """
+        if self.store.read(self._name(1), limit=self.limit) is None:
+            return None
         numbers = [n for info in self.store.list(self.stem + ".") if (n := self._number(info.name)) is not None]
         return self.state(max(numbers)) if numbers else None
 

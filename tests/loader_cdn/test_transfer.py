@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,17 @@ class TestDocuments:
             transfer.get(url, limit=10)
         assert server.connections == 1
         assert transfer.stats.connections == 1
+
+    @pytest.mark.parametrize(("near_seconds", "most"), [(3600.0, 2), (0.0, 8)])
+    def test_a_near_server_gets_few_connections_and_a_far_one_many(
+        self, server: HostileServer, near_seconds: float, most: int
+    ) -> None:
+        settings = replace(QUICK, near_connections=2, near_seconds=near_seconds)
+        requests = [DocumentRequest(server.url(f"/{n}", answer(b"x")), 10) for n in range(40)]
+        with Transfer(settings) as transfer:
+            answers = [outcome for _, outcome in transfer.get_all(requests)]
+        assert len(answers) == len(requests)
+        assert server.connections == most
 
     @pytest.mark.parametrize(
         ("status", "code"),

@@ -82,13 +82,13 @@ def _alone() -> Iterator[None]:
 
 
 def _measure(runs: int, names: list[str], said: Console) -> dict[str, Measured]:
-    bench = Bench.open(FOLDER, runs)
     measured: dict[str, Measured] = {}
-    for name in names:
-        reason = obstacle() if name in _ON_A_LINK else None
-        said.print(f"{name} …" if reason is None else f"{name} is left out: {reason}", highlight=False)
-        if reason is None:
-            measured[name] = RACES[name](bench)
+    with Bench.open(FOLDER, runs) as bench:
+        for name in names:
+            reason = obstacle() if name in _ON_A_LINK else None
+            said.print(f"{name} …" if reason is None else f"{name} is left out: {reason}", highlight=False)
+            if reason is None:
+                measured[name] = RACES[name](bench)
     return measured
 
 

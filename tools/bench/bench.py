@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from artifact.paths import MANIFEST
@@ -46,28 +49,34 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """`runs` rounds a race. `work` is emptied at the start."""
+    """`runs` rounds a race. `work` goes at the end, and not before: ext4 does not use the inodes of files again that
+    were deleted in the last minutes, and looks through all of them for each file that is made.
+    """
 
     runs: int
     work: Path
     keys: SigningKeys
     sets: dict[str, Set]
     tls: Certificates
+    _numbers: Iterator[int] = field(default_factory=count)
 
     @classmethod
-    def open(cls, folder: Path, runs: int) -> Bench:
+    @contextmanager
+    def open(cls, folder: Path, runs: int) -> Iterator[Bench]:
         """With what `folder` keeps of earlier runs."""
         work = folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         keys = signing_keys(folder / "keys")
         tls = certificates(work / "tls", ("127.0.0.1", SERVER))
-        return cls(runs, work, keys, make(folder / "sets", keys), tls)
+        yield cls(runs, work, keys, make(folder / "sets", keys), tls)
+        shutil.rmtree(work)
 
-    @property
-    def target(self) -> Path:
-        """Where everybody writes what is fetched."""
-        return self.work / "target"
+    def new_folder(self, name: str) -> Path:
+        """An empty folder that nothing was in before."""
+        folder = self.work / f"{name}-{next(self._numbers)}"
+        folder.mkdir()
+        return folder
 
     def sign(self, files: Set) -> list[str | Path]:
         return [VENV / "bin" / PUBLISHER, "sign", files.folder, "--key", self.keys.build, "--key-id", BUILD_KEY_ID]
@@ -76,29 +85,32 @@ class Bench:
         keys = ("--trust-keys", self.keys.trust, "--key", self.keys.release, "--key-id", RELEASE_KEY_ID)
         return [VENV / "bin" / PUBLISHER, "publish", files.folder, "--to", to, *keys]
 
-    def sync(self, *sources: str) -> list[str | Path]:
-        return [VENV / "bin" / LOADER, "sync", "--root", self.target, "--trust-keys", self.keys.trust, *sources]
-
-    def loader(self, sources: Sequence[str], **more: Callable[[], None]) -> Contestant:
-        """`feature-loader sync` from `sources`, which are its flags."""
-        return Contestant(LOADER, [self.sync(*sources)], {"SSL_CERT_FILE": str(self.tls.authority)}, **more)
+    def loader(self, root: Path, sources: Sequence[str], **more: Callable[[], None]) -> Contestant:
+        """`feature-loader sync` from `sources`, which are its flags, to `root`."""
+        command: list[str | Path] = [VENV / "bin" / LOADER, "sync", "--root", root]
+        command += ["--trust-keys", self.keys.trust, *sources]
+        return Contestant(LOADER, [command], {"SSL_CERT_FILE": str(self.tls.authority)}, **more)
 
     def published(self, files: Set, tree: Path) -> None:
         """Put a set into a folder, as a web server serves it. BenchError where that fails."""
         run(Contestant(PUBLISHER, [self.publish(files, tree.as_uri())]))
 
-    def empty_target(self) -> None:
-        shutil.rmtree(self.target, ignore_errors=True)
-        self.target.mkdir()
 
-    def check_target(self, files: Set, folder: Path) -> None:
-        """All of the set is in `folder`, where versions are, by its sizes. BenchError where it is not."""
-        for path, size in files.files.items():
-            file = folder / files.version / path
-            if not file.is_file() or file.stat().st_size != size:
-                raise BenchError(f"{path} was not fetched whole")
-        for file in (folder / files.version / MANIFEST, folder / POINTER):
-            json.loads(file.read_bytes())
+def check_fetched(files: Set, folder: Path) -> None:
+    """All of the set is in `folder`, where versions are, by its sizes. BenchError where it is not."""
+    for path, size in files.files.items():
+        file = folder / files.version / path
+        if not file.is_file() or file.stat().st_size != size:
+            raise BenchError(f"{path} was not fetched whole")
+    for file in (folder / files.version / MANIFEST, folder / POINTER):
+        json.loads(file.read_bytes())
+
+
+def drop(folder: Path) -> None:
+    """Give back the space of all files; they go with the work folder."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            os.truncate(file, 0)
 
 
 def feature_flag(server: str) -> tuple[str, str]:

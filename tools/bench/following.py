@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from publisher.environment import Environment
 from publisher.publish import publish
 from publisher.remote import commit_remote
 from publisher.sources import DirectorySource
-from tools.bench.bench import LOADER, Bench, Figure, Measured, feature_flag
+from tools.bench.bench import LOADER, Bench, Figure, Measured, check_fetched, drop, feature_flag
 from tools.bench.measure import Contestant, Results, run
 from tools.bench.servers import Nginx
 from tools.bench.sets import FEATURE, Set, draft
@@ -41,18 +40,18 @@ def update(bench: Bench) -> Measured:
     sent: list[int] = []
     samples = measured.results.samples.setdefault(f"{LOADER}, b2 over b", [])
     for _ in range(bench.runs):
-        tree = bench.work / "tree-update"
+        tree, root = bench.new_folder("tree"), bench.new_folder("root")
         bench.published(old, tree)
         with Nginx(tree, bench.work / "nginx", bench.tls, counted=True) as server:
-            bench.empty_target()
-            loader = bench.loader(feature_flag(server.https))
+            loader = bench.loader(root, feature_flag(server.https))
             run(loader)
             bench.published(new, tree)
             with server.counting() as requests:
                 samples.append(run(loader))
-            bench.check_target(new, bench.target / FEATURE)
+            check_fetched(new, root / FEATURE)
         sent.append(sum(request.body_bytes for request in requests))
-        shutil.rmtree(tree)
+        drop(tree)
+        drop(root)
     measured.figures.append(Figure("update b to b2: bytes sent / bytes that changed", median(sent) / changed, 1.05))
     return measured
 
@@ -63,15 +62,14 @@ def unchanged(bench: Bench) -> Measured:
     results = measured.results
     start = Contestant(f"{LOADER} --help", [(VENV / "bin" / LOADER, "--help")])
     results.samples[start.name] = [run(start) for _ in range(bench.runs)]
-    tree = bench.work / "tree-unchanged"
+    tree = bench.new_folder("tree")
     bench.published(bench.sets["b"], tree)
     asked = _again(bench, results, tree, f"{LOADER}, b unchanged", FEATURE)
     measured.figures.append(Figure("pass without change, b: requests", asked, 1, ""))
-    shutil.rmtree(tree)
+    tree = bench.new_folder("tree")
     _publish_many(bench, tree)
     asked = _again(bench, results, tree, f"{LOADER}, {MANY} features unchanged", REMOTE_POINTER)
     measured.figures.append(Figure(f"pass without change, {MANY} features: requests", asked, 1, ""))
-    shutil.rmtree(tree)
     return measured
 
 
@@ -94,11 +92,10 @@ def _again(bench: Bench, results: Results, tree: Path, name: str, source: str) -
     """Sync, then again as often as is to be measured; the most requests that one of those made."""
     asked = 0
     with Nginx(tree, bench.work / "nginx", bench.tls, counted=True) as server:
-        bench.empty_target()
         flags = (
             ("--remote-index", f"{server.https}/{source}") if source == REMOTE_POINTER else feature_flag(server.https)
         )
-        loader = bench.loader(flags)
+        loader = bench.loader(bench.new_folder("root"), flags)
         run(loader)
         for _ in range(bench.runs):
             with server.counting() as requests:
