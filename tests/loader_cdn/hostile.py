@@ -12,6 +12,7 @@ import gzip
 import socket
 import ssl
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -128,7 +129,7 @@ def bomb(mebibytes: int) -> bytes:
     return gzip.compress(bytes(mebibytes << 20), 9, mtime=0)
 
 
-class Listener:
+class Listener(ABC):
     """A socket on loopback with a thread a connection, ended on leaving the context."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -156,8 +157,9 @@ class Listener:
         for thread in self._threads:
             thread.join(10)
 
+    @abstractmethod
     def serve(self, connection: socket.socket) -> None:
-        raise NotImplementedError
+        """Talk to one client until it or this server is done."""
 
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
