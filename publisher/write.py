@@ -26,9 +26,10 @@ def write(env: Environment, version: VerifiedVersion, progress: Progress, *, is_
     prefix = prefix_of(version.manifest)
     there = {} if is_new else {info.name: info for info in env.artifacts.list(prefix)}
     missing = [file for file in version.files if not _is_there(file, there.get(prefix + file.entry.path))]
-    done = version.total_bytes - sum(file.size for file in missing)
+    total = version.total_bytes
+    done = total - sum(file.size for file in missing)
     sent = 0
-    progress(done, version.total_bytes)
+    progress(done, total)
     # The largest first, so that none is left to go alone at the end.
     uploads = [_upload(prefix, file) for file in sorted(missing, key=lambda file: -file.size)]
     for upload, created in env.artifacts.create_all(uploads):
@@ -36,7 +37,7 @@ def write(env: Environment, version: VerifiedVersion, progress: Progress, *, is_
             raise _conflict(upload.name)
         sent += upload.size if created is Created.NEW else 0
         done += upload.size
-        progress(done, version.total_bytes)
+        progress(done, total)
     if env.clock() - began >= env.takeover:
         check_claim(env, version.manifest)
     return sent
