@@ -16,7 +16,6 @@ from artifact.manifest import VerifiedManifest
 from artifact.releases import Change, Entry, ReleaseIndex, Removal, Withdrawal
 from artifact.versions import Version
 
-ACTIONS = ("publish", "canary", "promote", "rollback", "withdraw", "refresh", "remove")
 SMALLEST_WINDOW = 4
 """Active, canary, just published, and the highest: so that the highest version ever listed is always known (R6)."""
 

@@ -74,8 +74,10 @@ def test_a_damaged_memory_never_ends_the_run(memory: Memory, data: st.DataObject
         at = data.draw(st.integers(0, len(content) - 1))
         content[at] ^= data.draw(st.integers(1, 255))
         path.write_bytes(bytes(content))
-        load(path)
-        Inventory.load(path)
+        found = load(path)
+        assert Inventory.load(path).features == {}
+        save(path, found)
+        assert load(path).features == found.features
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", ".loader", "a/b", "A", ""])
