@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import BinaryIO, Protocol
 
@@ -88,6 +89,13 @@ class Store(Reader, Protocol):
         """All objects whose name begins with `prefix`, in name order, over as many pages as there are."""
         ...
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names of the folders directly below `prefix`, each with a `/` at its end, in name order.
+
+        `prefix` is empty or ends in `/`. Objects deeper down are not looked at one by one.
+        """
+        ...
+
     def delete(self, name: str) -> bool:
         """Remove the object; False where there was none."""
         ...
@@ -134,5 +142,59 @@ class StreamStore(Store, Protocol):
     def move(self, name: str, target: StreamStore, target_name: str, *, etag: str) -> bool:
         """Copy the object (at `etag`) to `target` of the same storage, then delete it here; False where it changed
         or went. May be repeated after a death at any step.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message that was taken from a queue. `tries` counts how often it was taken, this time included; `receipt` is
+    the queue's own.
+    """
+
+    body: str
+    tries: int
+    inserted_at: datetime
+    receipt: object
+
+
+class MessageQueue(Protocol):
+    """Messages that are delivered at least once, in no certain order. Raises TransientError as a Store does."""
+
+    def put(self, body: str, *, delay: timedelta = timedelta(0)) -> None:
+        """Send a message; it is seen after `delay`."""
+        ...
+
+    def take(self, count: int, *, hidden: timedelta) -> Sequence[Message]:
+        """Up to `count` messages, which come again after `hidden` unless they are dropped. Empty where there is none."""
+        ...
+
+    def drop(self, message: Message) -> None:
+        """The message is done with; nothing where it is gone already."""
+        ...
+
+    def oldest(self) -> datetime | None:
+        """When the message at the head of the queue was sent; None where none waits to be seen."""
+        ...
+
+
+class Leases(Protocol):
+    """What should run alone, over all instances of the app. It saves work: nothing is wrong where a lease is lost."""
+
+    def hold(self, name: str, *, patience: timedelta) -> AbstractContextManager[bool]:
+        """Hold the lease `name` while the block runs, after waiting for it up to `patience`; whether it is held.
+
+        The lease of a process that died ends by itself within 15 seconds.
+        """
+        ...
+
+
+class Purger(Protocol):
+    """A CDN's purge."""
+
+    def purge(self, paths: Sequence[str]) -> None:
+        """Let the CDN forget these paths: absolute, at most 100; `*` stands only at the end.
+
+        Returns when it is done. Raises TransientError where it cannot be done now.
         """
         ...

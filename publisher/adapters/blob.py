@@ -7,7 +7,8 @@ from typing import Any, BinaryIO, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError
-from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
+from azure.core.paging import ItemPaged
+from azure.storage.blob import BlobClient, BlobPrefix, BlobProperties, ContainerClient
 
 from artifact.errors import ContentError
 from publisher.adapters.backoff import Backoff, UnansweredError
@@ -67,10 +68,15 @@ class BlobStore:
         return found.etag if found is not None and found.data == data else None
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        token: str | None = None
-        while token != "":
-            page, token = self._page(prefix, token)
-            yield from page
+        client = self._client()
+        for item in self._pages(prefix, lambda: client.list_blobs(prefix, results_per_page=self._page_size)):
+            yield _info(item)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        client = self._client()
+        for item in self._pages(prefix, lambda: client.walk_blobs(prefix, results_per_page=self._page_size)):
+            if isinstance(item, BlobPrefix):
+                yield str(item.name)
 
     def delete(self, name: str) -> bool:
         return self._delete(name, None)
@@ -149,12 +155,19 @@ class BlobStore:
         except ContentError:
             return None
 
-    def _page(self, prefix: str, token: str | None) -> tuple[Sequence[ObjectInfo], str]:
+    def _pages(self, prefix: str, listing: Callable[[], ItemPaged[T]]) -> Iterator[T]:
+        """All that a listing of the library holds, page by page, each tried again by itself."""
+        token: str | None = None
+        while token != "":
+            page, token = self._page(prefix, listing, token)
+            yield from page
+
+    def _page(self, prefix: str, listing: Callable[[], ItemPaged[T]], token: str | None) -> tuple[Sequence[T], str]:
         """One page of a listing, and where the next one begins; empty after the last."""
 
-        def once(_tried: int) -> tuple[Sequence[ObjectInfo], str]:
-            pages = self._client().list_blobs(prefix, results_per_page=self._page_size).by_page(token)
-            return [_info(item) for item in next(pages, ())], getattr(pages, "continuation_token", None) or ""
+        def once(_tried: int) -> tuple[Sequence[T], str]:
+            pages = listing().by_page(token)
+            return list(next(pages, ())), getattr(pages, "continuation_token", None) or ""
 
         return self._ask(prefix, once)
 

@@ -48,6 +48,9 @@ class DryRunStore:
         merged = {**theirs, **ours}
         return (merged[name] for name in sorted(merged))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        return self._store.folders(prefix)
+
     def delete(self, name: str) -> bool:
         self.deletes.append(name)
         return True

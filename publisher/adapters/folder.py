@@ -97,6 +97,15 @@ class FolderStore:
             if info is not None:
                 yield info
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        top = self._path(prefix.removesuffix("/")) if prefix else self._root
+        with self._reporting(prefix):
+            try:
+                names = sorted(path.name for path in top.iterdir() if path.is_dir() and not path.is_symlink())
+            except (FileNotFoundError, NotADirectoryError):
+                names = []
+        return iter(f"{prefix}{name}/" for name in names if not name.startswith("."))
+
     def delete(self, name: str) -> bool:
         with self._reporting(name), self._locked():
             path = self._path(name)

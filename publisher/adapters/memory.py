@@ -91,6 +91,11 @@ class MemoryStore:
             yield from page
             after = page[-1].name
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        with self._lock:
+            below = [name.removeprefix(prefix) for name in self._objects if name.startswith(prefix)]
+        return iter(sorted({prefix + rest.partition("/")[0] + "/" for rest in below if "/" in rest}))
+
     def delete(self, name: str) -> bool:
         with self._lock:
             return self._objects.pop(check_name(name), None) is not None

@@ -54,6 +54,18 @@ def test_create_says_whether_it_was_new_the_same_or_other_and_never_overwrites(s
     assert content(subject, NAME) == b"first"
 
 
+def test_folders_are_the_next_level_only_in_name_order_over_as_many_pages_as_there_are(subject: Subject) -> None:
+    wanted = [f"feature-{number:02}/" for number in range(2 * PAGE)]
+    for folder in reversed(wanted):
+        put(subject, f"{folder}1.0.0/assets/app.js", b"1")
+        put(subject, f"{folder}releases.json", b"2")
+    put(subject, "remote-index.json", b"3")
+    assert list(subject.store.folders("")) == wanted
+    assert list(subject.store.folders("feature-00/")) == ["feature-00/1.0.0/"]
+    assert list(subject.store.folders("feature-0/")) == []
+    assert list(subject.store.folders("feature-00/1.0.0/assets/")) == []
+
+
 def test_an_empty_object_is_an_object(subject: Subject) -> None:
     put(subject, NAME, b"")
     assert content(subject, NAME) == b""

@@ -93,6 +93,10 @@ class Faulty:
         with self._faults.call(f"list {prefix}"):
             return iter(tuple(self.inner.list(prefix)))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        with self._faults.call(f"folders {prefix}"):
+            return iter(tuple(self.inner.folders(prefix)))
+
     def delete(self, name: str) -> bool:
         with self._faults.call(f"delete {name}"):
             return self.inner.delete(name)
