@@ -10,18 +10,20 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from artifact.errors import ConfigurationError
 from publisher.adapters.folder import FolderStore
-from publisher.ports import BulkStore, Store, StreamStore
+from publisher.ports import BulkStore, Leases, Store, StreamStore
 
 EXPECTED = "a storage connection string, https://ACCOUNT.blob.core.windows.net[?SAS], or file:///FOLDER"
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """The containers that the pipeline has beside `artifacts`."""
+    """What the pipeline has beside `artifacts`: three containers of W1, and the app's own, `state`, with its leases."""
 
     incoming: StreamStore
     receipts: Store
     quarantine: StreamStore
+    state: Store
+    leases: Leases
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +35,11 @@ class Storage:
     ensure_containers: Callable[[], None]
     """Makes the containers that are not there: for local pipelines and tests; deployments make them beforehand."""
 
-    @property
-    def incoming(self) -> StreamStore:
-        return self._inbox("incoming").incoming
-
-    @property
-    def receipts(self) -> Store:
-        return self._inbox("receipts").receipts
-
-    @property
-    def quarantine(self) -> StreamStore:
-        return self._inbox("quarantine").quarantine
-
-    def _inbox(self, container: str) -> Inbox:
+    def of_account(self) -> Inbox:
+        """The inbox. ConfigurationError where this is a folder, which has none."""
         if self.inbox is None:
             raise ConfigurationError(
-                f"a folder has no container {container}; bundles are for a storage account",
-                rule="W1",
-                where="destination",
+                "a folder has no container incoming; bundles are for a storage account", rule="W1", where="destination"
             )
         return self.inbox
 
@@ -95,17 +84,19 @@ def _account(text: str, *, is_url: bool) -> Storage:
     # Imported here: a folder need not wait for azure.*
     from publisher.adapters.blob import BlobStore  # noqa: PLC0415
     from publisher.adapters.blob_account import BlobAccount  # noqa: PLC0415
+    from publisher.adapters.leases import BlobLeases  # noqa: PLC0415
 
     account = BlobAccount.from_url(text) if is_url else BlobAccount.from_connection_string(text)
-    incoming, artifacts, receipts, quarantine = (
-        BlobStore(account, name) for name in ("incoming", "artifacts", "receipts", "quarantine")
+    incoming, artifacts, receipts, quarantine, state = (
+        BlobStore(account, name) for name in ("incoming", "artifacts", "receipts", "quarantine", "state")
     )
 
     def ensure() -> None:
-        for store in (incoming, artifacts, receipts, quarantine):
+        for store in (incoming, artifacts, receipts, quarantine, state):
             store.ensure()
 
-    return Storage(artifacts, Inbox(incoming, receipts, quarantine), ensure)
+    inbox = Inbox(incoming, receipts, quarantine, state, BlobLeases(account.container("state")))
+    return Storage(artifacts, inbox, ensure)
 
 
 def _check_account_url(url: SplitResult) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from artifact.errors import Code, ContentError, DeliveryError
 from artifact.versions import Version, check_feature_id
 from publisher.chain import StoredStateError
-from publisher.environment import Environment
-from publisher.ports import Store, Stream, StreamStore
+from publisher.changes import announce
+from publisher.pipeline import Pipeline
+from publisher.ports import Stream
 from publisher.publish import Name, Published, publish
 from publisher.receipts import BundleName, published, refused, write_receipt
-from publisher.remote import commit_remote
 from publisher.sources import BundleSource
 from publisher.spool import Spool
 
@@ -20,16 +19,6 @@ SUFFIX = ".tar.gz"
 ACTOR = "ingest"
 
 logger = logging.getLogger("favn.publisher.ingest")
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """An environment and the containers around it (W1)."""
-
-    environment: Environment
-    incoming: StreamStore
-    receipts: Store
-    quarantine: StreamStore
 
 
 def ingest(pipeline: Pipeline, name: str) -> Published | None:
@@ -42,7 +31,7 @@ def ingest(pipeline: Pipeline, name: str) -> Published | None:
     if stream is None:
         logger.info("incoming/%s: gone already", name)
         return None
-    bundle = _bundle_name(name, stream.etag)
+    bundle = bundle_name(name, stream.etag)
     try:
         result = _publish(pipeline, name, stream)
     except DeliveryError as error:
@@ -53,7 +42,7 @@ def ingest(pipeline: Pipeline, name: str) -> Published | None:
         raise
     if bundle is not None:
         write_receipt(pipeline.receipts, bundle, published(bundle, result, pipeline.environment.clock()))
-    commit_remote(pipeline.environment, [result.feature_id])
+    announce(pipeline, result.feature_id, since=stream.last_modified)
     logger.info("incoming/%s: published %s %s at sequence %d", name, result.feature_id, result.version, result.sequence)
     return result
 
@@ -78,7 +67,7 @@ def _expected(name: str) -> Name:
     return Name(feature_id, Version(file.removesuffix(SUFFIX), where=where))
 
 
-def _bundle_name(name: str, etag: str) -> BundleName | None:
+def bundle_name(name: str, etag: str) -> BundleName | None:
     """Where the receipt stands; None with a bad feature id, which gets none (B4)."""
     feature_id, _, file = name.partition("/")
     try:

@@ -117,6 +117,7 @@ class Stream(Protocol):
 
     etag: str
     size: int
+    last_modified: datetime
 
     def __iter__(self) -> Iterator[bytes]:
         """The bytes, in chunks; never those of another ETag: TransientError `transport_failed` where the object changed
@@ -166,7 +167,7 @@ class MessageQueue(Protocol):
         ...
 
     def take(self, count: int, *, hidden: timedelta) -> Sequence[Message]:
-        """Up to `count` messages, which come again after `hidden` unless they are dropped. Empty where there is none."""
+        """Up to `count` messages, none where none waits. They come again after `hidden` unless they are dropped."""
         ...
 
     def drop(self, message: Message) -> None:

@@ -15,6 +15,9 @@ from publisher.ports import Store
 from publisher.publish import Published
 
 RECEIPT_LIMIT = 64 * 1024
+FINAL = frozenset({"published", "rejected"})
+"""Statuses after which a bundle is not looked at again."""
+
 ATTEMPTS = 10
 
 

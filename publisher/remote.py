@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from artifact.releases import VerifiedReleases
 from artifact.remote_index import FeatureWithdrawal, RemoteEntry, RemoteIndex, VerifiedRemoteIndex
 from publisher.environment import Environment
 from publisher.indexes import commit_remote_index, releases_of
+
+WORKERS = 16
 
 
 def commit_remote(env: Environment, feature_ids: Iterable[str]) -> VerifiedRemoteIndex | None:
@@ -23,10 +26,16 @@ def commit_remote(env: Environment, feature_ids: Iterable[str]) -> VerifiedRemot
 
     def change(before: RemoteIndex | None) -> RemoteIndex | None:
         # Read after `before` was, at every try: an entry never goes back behind what that remote index knew.
-        heads = (releases_of(env, feature_id).head() for feature_id in wanted)
-        return _updated(before, [head for head in heads if head is not None], env, now)
+        return _updated(before, _heads(env, wanted), env, now)
 
     return commit_remote_index(env, change)
+
+
+def _heads(env: Environment, feature_ids: Sequence[str]) -> list[VerifiedReleases]:
+    """The newest release indexes of these features, of those that have any."""
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="heads") as pool:
+        heads = pool.map(lambda feature_id: releases_of(env, feature_id).head(), feature_ids)
+        return [head for head in heads if head is not None]
 
 
 def refresh_remote(env: Environment) -> VerifiedRemoteIndex | None:

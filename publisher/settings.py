@@ -8,28 +8,40 @@ from datetime import timedelta
 
 from artifact.actions import SMALLEST_WINDOW, Policy
 from artifact.errors import ConfigurationError
+from publisher.pipeline import Retention
 
 STORAGE = "ArtifactsStorage"
 """The connection's name, as the triggers' bindings use it; `ArtifactsStorage__blobServiceUri`: managed identity."""
 
+CHANGES, PURGES = "favn-changes", "favn-purges"
+POISON = "webjobs-blobtrigger-poison"
+"""Queues; the platform names the last one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`storage` is a connection string or an account URL; `trust_keys` and `release_key` a file's path or the text."""
+    """`storage` is a connection string or an account URL, as `queues` is, of the same account; `trust_keys` and
+    `release_key` a file's path or the text; `purge_url` where the CDN is told to forget, None without a CDN.
+    """
 
     storage: str
+    queues: str
     trust_keys: str
     release_key: str
     release_key_id: str
     policy: Policy
     takeover: timedelta
     pointer_max_age: int
+    retention: Retention
+    purge_url: str | None
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Settings:
         """From the app's environment. Raises ConfigurationError that names the variable."""
+        storage = variables.get(f"{STORAGE}__blobServiceUri") or _required(variables, STORAGE)
         return cls(
-            storage=variables.get(f"{STORAGE}__blobServiceUri") or _required(variables, STORAGE),
+            storage=storage,
+            queues=variables.get(f"{STORAGE}__queueServiceUri") or storage.replace(".blob.", ".queue."),
             trust_keys=_required(variables, "FAVN_TRUST_KEYS"),
             release_key=_required(variables, "FAVN_RELEASE_KEY"),
             release_key_id=_required(variables, "FAVN_RELEASE_KEY_ID"),
@@ -41,6 +53,13 @@ class Settings:
             ),
             takeover=_seconds(variables, "FAVN_TAKEOVER_SECONDS", 60 * 60),
             pointer_max_age=_number(variables, "FAVN_POINTER_MAX_AGE", 30, minimum=0),
+            retention=Retention(
+                versions=_days(variables, "FAVN_RETENTION_SECONDS", 30),
+                incoming=_days(variables, "FAVN_INCOMING_RETENTION_SECONDS", 7),
+                quarantine=_days(variables, "FAVN_QUARANTINE_RETENTION_SECONDS", 30),
+                receipts=_days(variables, "FAVN_RECEIPT_RETENTION_SECONDS", 90),
+            ),
+            purge_url=variables.get("FAVN_PURGE_URL") or None,
         )
 
 
@@ -64,6 +83,11 @@ def _seconds(variables: Mapping[str, str], name: str, default: int) -> timedelta
     return timedelta(seconds=_number(variables, name, default, minimum=0))
 
 
+def _days(variables: Mapping[str, str], name: str, default: int) -> timedelta:
+    """Given in seconds as all times are, so that a trial can be short; `default` in days."""
+    return _seconds(variables, name, default * 24 * 60 * 60)
+
+
 def _validity(variables: Mapping[str, str], name: str, default_days: int) -> timedelta | None:
     """0 means that indexes do not expire."""
-    return _seconds(variables, name, default_days * 24 * 60 * 60) or None
+    return _days(variables, name, default_days) or None

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from functools import cache
+from threading import Lock
 
 from publisher.destinations import open_destination
 from publisher.environment import Environment
-from publisher.ingest import Pipeline
 from publisher.keyfiles import load_signer, load_trust
-from publisher.settings import Settings
+from publisher.pipeline import Pipeline
+from publisher.ports import BulkStore, Purger
+from publisher.settings import CHANGES, POISON, PURGES, Settings
+
+_once = Lock()
 
 
 def now() -> datetime:
@@ -18,13 +22,40 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-@cache
 def pipeline() -> Pipeline:
     """The app's pipeline. Raises ConfigurationError where a setting is missing or wrong."""
+    with _once:
+        return _pipeline()
+
+
+@cache
+def _pipeline() -> Pipeline:
+    # Imported here: the app indexes without it.
+    from publisher.adapters.queue_account import QueueAccount  # noqa: PLC0415
+
     settings = Settings.of(os.environ)
     storage = open_destination(settings.storage)
-    environment = Environment(
-        artifacts=storage.artifacts,
+    inbox = storage.of_account()
+    queues = QueueAccount(settings.queues)
+    storage.ensure_containers()
+    return Pipeline(
+        environment=_environment(settings, storage.artifacts),
+        incoming=inbox.incoming,
+        receipts=inbox.receipts,
+        quarantine=inbox.quarantine,
+        state=inbox.state,
+        changes=queues.queue(CHANGES),
+        purges=queues.queue(PURGES),
+        poison=queues.queue(POISON),
+        leases=inbox.leases,
+        purger=_purger(settings),
+        retention=settings.retention,
+    )
+
+
+def _environment(settings: Settings, artifacts: BulkStore) -> Environment:
+    return Environment(
+        artifacts=artifacts,
         trust=load_trust(settings.trust_keys),
         signer=load_signer(settings.release_key, settings.release_key_id),
         clock=now,
@@ -32,4 +63,9 @@ def pipeline() -> Pipeline:
         takeover=settings.takeover,
         pointer_max_age=settings.pointer_max_age,
     )
-    return Pipeline(environment, storage.incoming, storage.receipts, storage.quarantine)
+
+
+def _purger(settings: Settings) -> Purger:
+    from publisher.adapters.purge import EdgePurger, NoCdn  # noqa: PLC0415
+
+    return NoCdn() if settings.purge_url is None else EdgePurger(settings.purge_url)

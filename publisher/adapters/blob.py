@@ -14,7 +14,7 @@ from artifact.errors import ContentError
 from publisher.adapters.backoff import Backoff, UnansweredError
 from publisher.adapters.blob_account import BlobAccount
 from publisher.adapters.blob_errors import CONDITION_FAILED, NO_OBJECT, NO_SOURCE, code_of, from_library
-from publisher.adapters.blob_requests import ABSENT, ANYTHING, BlobRequests, unchanged
+from publisher.adapters.blob_requests import ABSENT, ANYTHING, BlobRequests, Properties, unchanged
 from publisher.adapters.blob_upload import BulkUpload
 from publisher.adapters.bodies import exact_chunks
 from publisher.adapters.names import check_name
@@ -86,7 +86,7 @@ class BlobStore:
 
     def stream(self, name: str) -> BlobStream | None:
         found = self._requests.properties(check_name(name))
-        return None if found is None else BlobStream(self._requests, name, found.etag, found.size)
+        return None if found is None else BlobStream(self._requests, name, found)
 
     def put_file(self, name: str, source: BinaryIO, size: int, settings: ContentSettings) -> str:
         """`source` is seekable: it is read again where a try failed."""
@@ -205,9 +205,10 @@ class BlobStore:
 class BlobStream:
     """A Stream of a BlobStore's object; it may be read again."""
 
-    def __init__(self, requests: BlobRequests, name: str, etag: str, size: int) -> None:
-        self.etag = etag
-        self.size = size
+    def __init__(self, requests: BlobRequests, name: str, found: Properties) -> None:
+        self.etag = found.etag
+        self.size = found.size
+        self.last_modified = found.last_modified
         self._requests = requests
         self._name = name
 

@@ -6,6 +6,8 @@ import base64
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 
 from urllib3 import BaseHTTPResponse
@@ -52,6 +54,7 @@ class Properties:
     size: int
     etag: str
     md5: bytes | None
+    last_modified: datetime
 
 
 class BlobRequests:
@@ -92,7 +95,8 @@ class BlobRequests:
             answer = self._send("HEAD", name, {})
             if answer.status == 200:
                 md5 = answer.headers.get("Content-MD5")
-                return Properties(_length(answer), _etag(answer), None if md5 is None else base64.b64decode(md5))
+                known_md5 = None if md5 is None else base64.b64decode(md5)
+                return Properties(_length(answer), _etag(answer), known_md5, _last_modified(answer))
             if _code(answer) in NO_OBJECT:
                 return None
             raise self._error(answer, name)
@@ -195,6 +199,10 @@ def _code(answer: BaseHTTPResponse) -> str:
 
 def _etag(answer: BaseHTTPResponse) -> str:
     return answer.headers["ETag"].strip('"')
+
+
+def _last_modified(answer: BaseHTTPResponse) -> datetime:
+    return parsedate_to_datetime(answer.headers["Last-Modified"])
 
 
 def _length(answer: BaseHTTPResponse) -> int:

@@ -131,6 +131,7 @@ class MemoryStream:
     def __init__(self, store: MemoryStore, name: str, found: MemoryObject, chunk_size: int) -> None:
         self.etag = found.etag
         self.size = len(found.data)
+        self.last_modified = found.last_modified
         self._store = store
         self._name = name
         self._found = found

@@ -21,7 +21,7 @@ from publisher.cli.acting import acting
 from publisher.cli.options import Writing
 from publisher.cli.output import emit, progress_bar
 from publisher.content_types import private
-from publisher.destinations import Storage, open_destination
+from publisher.destinations import Inbox, open_destination
 from publisher.publish import publish as publish_version
 from publisher.receipts import BundleName, read_receipt
 from publisher.remote import commit_remote
@@ -96,7 +96,7 @@ def submit(path: Path, to: str, timeout: int, dry_run: bool, as_json: bool) -> N
     Example:
       cdn-release submit dist/feature-patientlist/1.0.0 --to "$CONNECTION_STRING"
     """
-    storage = open_destination(to)
+    inbox = open_destination(to).of_account()
     with _bundle(path) as file:
         feature_id, version = _name_of(file, str(path))
         name = f"{feature_id}/{version}.tar.gz"
@@ -105,9 +105,9 @@ def submit(path: Path, to: str, timeout: int, dry_run: bool, as_json: bool) -> N
             _rehearse(name, size, as_json)
             return
         file.seek(0)
-        etag = storage.incoming.put_file(name, file, size, private(name))
+        etag = inbox.incoming.put_file(name, file, size, private(name))
     bundle = BundleName(feature_id, version, f"incoming/{name}", etag)
-    receipt = _await_receipt(storage, bundle, timeout) if timeout else None
+    receipt = _await_receipt(inbox, bundle, timeout) if timeout else None
     document = receipt if receipt is not None else {"bundle": bundle.bundle, "status": "submitted", "etag": etag}
 
     def text(console: Any) -> None:
@@ -154,12 +154,12 @@ def _name_of(file: BinaryIO, where: str) -> tuple[str, str]:
     return manifest.feature_id, manifest.version.text
 
 
-def _await_receipt(storage: Storage, bundle: BundleName, timeout: int) -> dict[str, Any]:
+def _await_receipt(inbox: Inbox, bundle: BundleName, timeout: int) -> dict[str, Any]:
     """The final receipt. Raises what it says where the bundle was rejected, or TransientError at the time limit."""
     deadline = time.monotonic() + timeout
     last: dict[str, Any] | None = None
     while time.monotonic() < deadline:
-        last = read_receipt(storage.receipts, bundle)
+        last = read_receipt(inbox.receipts, bundle)
         if last is not None and last["status"] == "published":
             return last
         if last is not None and last["status"] == "rejected":

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import json
 import logging
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from artifact.errors import Code, TransientError
-from artifact.paths import Limits
-from publisher.adapters.memory import MemoryStore
-from publisher.authoring import pack_directory
 from publisher.content_types import private
-from publisher.ingest import Pipeline, ingest
+from publisher.ingest import ingest
+from publisher.pipeline import Pipeline
+from tests.publisher.platform import bundle_of, deliver, names, receipts, submit
 from tests.publisher.world import FEATURE, World
 from tests.simulator.faults import Faulty
 from tests.versions import version_directory
@@ -25,28 +21,7 @@ NAME = f"{FEATURE}/1.0.0.tar.gz"
 
 @pytest.fixture
 def pipeline(world: World) -> Pipeline:
-    return Pipeline(world.env, MemoryStore(), MemoryStore(), MemoryStore())
-
-
-def bundle_of(folder: Path) -> bytes:
-    return b"".join(pack_directory(folder, Limits())[1])
-
-
-def submit(pipeline: Pipeline, name: str, data: bytes) -> None:
-    pipeline.incoming.put_file(name, io.BytesIO(data), len(data), private(name))
-
-
-def receipts(pipeline: Pipeline) -> list[dict[str, Any]]:
-    found = []
-    for info in pipeline.receipts.list(""):
-        data = pipeline.receipts.read(info.name, limit=2**20)
-        assert data is not None
-        found.append(json.loads(data.data))
-    return found
-
-
-def names(store: Any) -> list[str]:
-    return [info.name for info in store.list("")]
+    return world.pipeline
 
 
 def test_b4_a_published_bundle_stays_and_its_receipt_says_what_came_of_it(world: World, pipeline: Pipeline) -> None:
@@ -58,14 +33,17 @@ def test_b4_a_published_bundle_stays_and_its_receipt_says_what_came_of_it(world:
     assert (receipt["featureId"], receipt["version"], receipt["bundle"]) == (FEATURE, "1.0.0", f"incoming/{NAME}")
     assert (receipt["sequence"], receipt["files"], receipt["attempt"]) == (1, 4, 1)
     assert names(pipeline.incoming) == [NAME]
+    deliver(pipeline)
     assert world.remote().entries[0].feature_id == FEATURE
 
 
 def test_b5_a_bundle_that_is_delivered_twice_is_a_no_op_that_succeeds(world: World, pipeline: Pipeline) -> None:
     submit(pipeline, NAME, bundle_of(world.directory("1.0.0")))
     ingest(pipeline, NAME)
+    deliver(pipeline)
     before = world.objects()
     ingest(pipeline, NAME)
+    deliver(pipeline)
     (receipt,) = receipts(pipeline)
     assert receipt["unchanged"] is True
     assert receipt["attempt"] == 2
@@ -116,9 +94,7 @@ def test_b4_a_fault_is_a_failed_receipt_and_is_raised_for_the_platform_to_retry(
     world: World, pipeline: Pipeline
 ) -> None:
     submit(pipeline, NAME, bundle_of(world.directory("1.0.0")))
-    broken = Pipeline(
-        world.with_store(Faulty(world.store, fail_at=2)), pipeline.incoming, pipeline.receipts, pipeline.quarantine
-    )
+    broken = replace(pipeline, environment=world.with_store(Faulty(world.store, fail_at=2)))
     with pytest.raises(TransientError):
         ingest(broken, NAME)
     (receipt,) = receipts(pipeline)

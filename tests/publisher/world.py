@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from artifact.errors import DeliveryError
 from artifact.paths import Limits
 from artifact.releases import Change, ReleaseIndex
 from artifact.remote_index import RemoteIndex
 from publisher.adapters.memory import MemoryStore
+from publisher.adapters.memory_queue import MemoryLeases, MemoryQueue
 from publisher.environment import Environment
 from publisher.indexes import releases_of, remote_of
+from publisher.pipeline import Pipeline
 from publisher.publish import Published, publish
 from publisher.remote import commit_remote
 from publisher.sources import DirectorySource
@@ -36,6 +40,19 @@ class Clock:
 
 
 @dataclass
+class Edge:
+    """A CDN that remembers what it was told to forget. `failures` are raised first, one a call."""
+
+    calls: list[list[str]] = field(default_factory=list)
+    failures: list[DeliveryError] = field(default_factory=list)
+
+    def purge(self, paths: Sequence[str]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.calls.append(list(paths))
+
+
+@dataclass
 class World:
     """An environment and what tests ask of it."""
 
@@ -44,6 +61,7 @@ class World:
     keys: Keys
     clock: Clock
     folder: Path
+    _pipeline: Pipeline
 
     def directory(self, version: str = "1.0.0", feature_id: str = FEATURE, **settings: Any) -> Path:
         return version_directory(self.folder, self.keys.build, feature_id, version, **settings)
@@ -73,12 +91,35 @@ class World:
             found[info.name] = data.data
         return found
 
+    @property
+    def pipeline(self) -> Pipeline:
+        """The app's pipeline around the environment."""
+        return self.pipeline_of()
+
+    def pipeline_of(self, **parts: Any) -> Pipeline:
+        """The same, with some parts exchanged."""
+        return replace(self._pipeline, environment=self.env, **parts)
+
     def with_store(self, store: Any) -> Environment:
         return replace(self.env, artifacts=store)
 
 
 def new_world(folder: Path) -> World:
     """An environment in memory whose builds lie in `folder`."""
-    keys, clock, store = Keys.new(), Clock(), MemoryStore()
+    keys, clock = Keys.new(), Clock()
+    store = MemoryStore(clock=clock)
     env = Environment(artifacts=store, trust=keys.trust(), signer=keys.release, clock=clock)
-    return World(env, store, keys, clock, folder)
+    return World(env, store, keys, clock, folder, new_pipeline(env, clock))
+
+
+def new_pipeline(env: Environment, clock: Clock) -> Pipeline:
+    """All of it in memory. Sleeping moves the clock, and nothing waits."""
+    incoming, receipts, quarantine, state = (MemoryStore(clock=clock) for _ in range(4))
+    changes, purges, poison = (MemoryQueue(clock=clock) for _ in range(3))
+
+    def sleep(seconds: float) -> None:
+        clock.now += timedelta(seconds=seconds)
+
+    return Pipeline(
+        env, incoming, receipts, quarantine, state, changes, purges, poison, MemoryLeases(), Edge(), sleep=sleep
+    )

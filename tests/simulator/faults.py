@@ -129,6 +129,7 @@ class FaultyStream:
     def __init__(self, stream: Stream, faults: Faults, name: str) -> None:
         self.etag = stream.etag
         self.size = stream.size
+        self.last_modified = stream.last_modified
         self._stream = stream
         self._faults = faults
         self._name = name

@@ -24,8 +24,8 @@ from .children import Child, ChildError, wait_until_gone
 from .endpoints import FILE, Endpoints
 from .keys import BUILD_KEY_ID, RELEASE_KEY_ID, function_keys, signing_keys
 
-CONTAINERS = ("incoming", "artifacts", "receipts", "quarantine")
-"""W1."""
+CONTAINERS = ("incoming", "artifacts", "receipts", "quarantine", "state")
+"""W1, and the app's own."""
 
 START_SECONDS = 60
 FunctionsHost = Literal["auto", "devhost", "func"]

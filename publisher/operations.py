@@ -1,0 +1,124 @@
+"""Purge operations, as objects of the app's own container: what was asked for, and what came of it (C6, W4)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from artifact.documents import canonical
+from artifact.fields import format_time, parse_time
+from publisher.content_types import private
+from publisher.ports import Store
+
+QUEUED, RUNNING, SUCCEEDED, FAILED = "queued", "running", "succeeded", "failed"
+
+OPEN_ONES, ENDED_ONES = "purge/open/", "purge/ended/"
+"""Two folders, so that those that wait are found without a look at all that ever were."""
+
+LIMIT = 256 * 1024
+_OPERATION = re.compile("[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One request to purge. `state` is `queued`, `running`, `succeeded` or `failed`.
+
+    `error` says what went wrong at the last of `attempts`, also while it is tried again.
+    """
+
+    operation: str
+    state: str
+    paths: tuple[str, ...]
+    actor: str
+    reason: str | None
+    requested_at: datetime
+    ended_at: datetime | None = None
+    attempts: int = 0
+    error: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its object in the container `state`."""
+        return f"{ENDED_ONES if self.has_ended else OPEN_ONES}{self.operation}.json"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more happens to it."""
+        return self.state in {SUCCEEDED, FAILED}
+
+    def document(self) -> dict[str, Any]:
+        """As it is stored and shown."""
+        document: dict[str, Any] = {
+            "operation": self.operation,
+            "state": self.state,
+            "paths": list(self.paths),
+            "actor": self.actor,
+            "reason": self.reason,
+            "requestedAt": format_time(self.requested_at),
+            "endedAt": None if self.ended_at is None else format_time(self.ended_at),
+            "attempts": self.attempts,
+            "error": self.error,
+        }
+        return {name: value for name, value in document.items() if value is not None}
+
+    @classmethod
+    def parse(cls, data: bytes) -> Operation:
+        """What `document` was stored as."""
+        document = json.loads(data)
+        ended_at = document.get("endedAt")
+        return cls(
+            document["operation"],
+            document["state"],
+            tuple(document["paths"]),
+            document["actor"],
+            document.get("reason"),
+            parse_time(document["requestedAt"]),
+            None if ended_at is None else parse_time(ended_at),
+            document["attempts"],
+            document.get("error"),
+        )
+
+
+def store(container: Store, operation: Operation) -> None:
+    """Remember a new operation."""
+    container.create(operation.name, canonical(operation.document()), private(operation.name))
+
+
+def find(container: Store, operation_id: str) -> Operation | None:
+    """The operation of that id; None where there is none."""
+    if _OPERATION.fullmatch(operation_id) is None:
+        return None
+    return _read(container, ENDED_ONES, operation_id) or _read(container, OPEN_ONES, operation_id)
+
+
+def find_open(container: Store) -> Iterator[Operation]:
+    """All operations that have not ended."""
+    for info in container.list(OPEN_ONES):
+        found = find(container, info.name.removeprefix(OPEN_ONES).removesuffix(".json"))
+        if found is not None and not found.has_ended:
+            yield found
+
+
+def update(container: Store, operation: Operation, **changes: Any) -> Operation:
+    """Store what became of an operation.
+
+    Who purges holds a lease, so two writers at once mean a lost lease: the later one stands, which is no harm.
+    """
+    after = replace(operation, **changes)
+    if after.has_ended:
+        container.create(after.name, canonical(after.document()), private(after.name))
+        container.delete(operation.name)
+        return after
+    there = container.read(after.name, limit=LIMIT)
+    etag = None if there is None else there.etag
+    container.replace(after.name, canonical(after.document()), private(after.name), etag=etag)
+    return after
+
+
+def _read(container: Store, folder: str, operation_id: str) -> Operation | None:
+    found = container.read(f"{folder}{operation_id}.json", limit=LIMIT)
+    return None if found is None else Operation.parse(found.data)
