@@ -20,8 +20,8 @@ from publisher.release import delete_version
 from publisher.remote import commit_remote
 
 ACTOR = "changes"
-PACE = Pace(first=1.0, factor=2.0, longest=15.0)
-"""I3 allows one commit a second; in a long burst one every 15 seconds is enough."""
+PACE = Pace(first=1.0, factor=2.0, longest=16.0, quiet=2.0)
+"""I3 allows one commit a second; while a burst lasts, one every 16 seconds is enough."""
 
 logger = logging.getLogger("favn.publisher.changes")
 

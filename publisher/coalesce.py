@@ -23,13 +23,16 @@ Failures = Mapping[str, DeliveryError]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds between two rounds: `first`, then `factor` times more after each, at most `longest`; no round begins more
-    than `total` seconds after the first one.
+    """Seconds between two rounds: `first`, then `factor` times more after each, at most `longest`.
+
+    No round begins more than `total` seconds after the first one. `quiet`: a pause is over where messages wait and no
+    other came for so long; None where it is never cut short.
     """
 
     first: float
     factor: float
     longest: float
+    quiet: float | None = None
     total: float = 300.0
 
     def pauses(self) -> Iterator[float]:
@@ -67,13 +70,25 @@ class Coalescer:
                 return
             error = self._round([body], self._waiting()).get(body)
             for pause in self.pace.pauses():
-                self.sleep(pause)
+                self._pause(pause)
                 messages = self._waiting()
                 if not messages:
                     break
                 self._round([], messages)
         if error is not None:
             raise error
+
+    def _pause(self, seconds: float) -> None:
+        quiet = self.pace.quiet
+        if quiet is None or quiet >= seconds:
+            self.sleep(seconds)
+            return
+        seen = self.queue.count()
+        for _ in range(int(seconds / quiet)):
+            self.sleep(quiet)
+            before, seen = seen, self.queue.count()
+            if seen == before and self.queue.oldest() is not None:
+                return
 
     def _round(self, first: list[str], messages: Sequence[Message]) -> Failures:
         failed = self.work([*first, *(message.body for message in messages)])

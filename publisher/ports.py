@@ -174,6 +174,10 @@ class MessageQueue(Protocol):
         """The message is done with; nothing where it is gone already."""
         ...
 
+    def count(self) -> int:
+        """About how many messages there are, hidden ones too."""
+        ...
+
     def oldest(self) -> datetime | None:
         """When the message at the head of the queue was sent; None where none waits to be seen."""
         ...

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from threading import Condition, Lock
 
 from publisher.ports import Message
@@ -32,7 +32,7 @@ class MemoryQueue:
         self._clock = clock
         self._lock = Lock()
         self._entries: list[_Entry] = []
-        self._receipts = count(1)
+        self._receipts = itertools.count(1)
 
     def put(self, body: str, *, delay: timedelta = timedelta(0)) -> None:
         with self._lock:
@@ -53,6 +53,10 @@ class MemoryQueue:
         """As in real storage, a receipt is good until the message is taken again."""
         with self._lock:
             self._entries = [entry for entry in self._entries if entry.receipt != message.receipt or not entry.receipt]
+
+    def count(self) -> int:
+        with self._lock:
+            return len(self._entries)
 
     def oldest(self) -> datetime | None:
         with self._lock:

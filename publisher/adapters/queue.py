@@ -70,6 +70,9 @@ class StorageQueue:
 
         self._ask_existing(delete, None)
 
+    def count(self) -> int:
+        return self._ask_existing(lambda: self._client.get_queue_properties().approximate_message_count or 0, 0)
+
     def oldest(self) -> datetime | None:
         def peek() -> datetime | None:
             return next((message.inserted_on for message in self._client.peek_messages(1)), None)

@@ -48,6 +48,7 @@ def take_all(queue: MessageQueue) -> list[Message]:
 def test_a_queue_that_is_not_there_is_empty(queue: MessageQueue) -> None:
     assert queue.take(32, hidden=LONG) == []
     assert queue.oldest() is None
+    assert queue.count() == 0
 
 
 @pytest.mark.parametrize("body", ["", "text", '{"featureId": "feature-a"}', "æøå ☃", "a" * 30_000])
@@ -104,6 +105,7 @@ def test_more_messages_than_one_answer_holds_are_all_taken_once(queue: MessageQu
 def test_the_oldest_message_tells_how_long_the_queue_has_waited(queue: MessageQueue) -> None:
     queue.put("first")
     queue.put("second")
+    assert queue.count() == 2
     oldest = queue.oldest()
     assert oldest is not None
     assert oldest <= min(message.inserted_at for message in take_all(queue))

@@ -65,6 +65,14 @@ def test_what_comes_during_a_pause_is_one_more_round_and_pauses_grow(desk: Desk)
     assert desk.pauses == [1, 2, 4, 8, 8, 8]
 
 
+def test_when_the_burst_is_over_the_pause_is_too(desk: Desk) -> None:
+    desk.arrivals = [["a"], ["b"], ["c"], ["d"]]
+    pace = Pace(first=1, factor=16, longest=16, quiet=2)
+    Coalescer("name", desk.queue, desk.leases, pace, desk.sleep, desk.work).run("first")
+    assert desk.rounds == [["first"], ["a"], ["b", "c", "d"]]
+    assert desk.pauses == [1, 2, 2, 2, 2, *(8 * [2])]
+
+
 def test_it_ends_in_time_although_messages_keep_coming(desk: Desk) -> None:
     desk.arrivals = [["more"] for _ in range(100)]
     desk.run("first")
