@@ -11,7 +11,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.functions.meta import Datum
-from azure.storage.blob import BlobClient, BlobProperties
+from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
 from azure.storage.queue import QueueMessage
 
 from . import storage
@@ -47,6 +47,7 @@ class BlobTriggers:
             lease=settings.lease,
         )
         poison = storage.queue(connection, POISON_QUEUE)
+        self._containers: dict[str, ContainerClient] = {}
         self._listener = QueueListener(self._queue, poison, rules, self._process, settings.poll)
         self._events = [self._events_of(function, settings) for function in functions]
 
@@ -79,7 +80,7 @@ class BlobTriggers:
 
         own = storage.container(storage.HOST_STORAGE, HOST_CONTAINER)
         memory = EventMemory(own, f"blobscan/{settings.host_id}/{function.name}.json")
-        container = storage.container(self._connection, path.container)
+        container = self._containers[path.container] = storage.container(self._connection, path.container)
         return BlobEvents(container, path.pattern, memory, deliver, settings.poll)
 
     def _process(self, message: QueueMessage, body: bytes) -> None:
@@ -87,7 +88,7 @@ class BlobTriggers:
         event = json.loads(body)
         function = self._functions[event["FunctionId"].removeprefix("Host.Functions.")]
         subject = f"{event['ContainerName']}/{event['BlobName']}"
-        blob = storage.container(self._connection, event["ContainerName"]).get_blob_client(event["BlobName"])
+        blob = self._containers[event["ContainerName"]].get_blob_client(event["BlobName"])
         try:
             value = _value(function, blob, subject)
         except ResourceNotFoundError:
