@@ -149,6 +149,15 @@ class Chain(Generic[S]):
             Code.CONFLICT, "R5", f"lost {ATTEMPTS} races for the next sequence; try again", where=self.stem
         )
 
+    def roll_forward(self) -> tuple[S | None, bool]:
+        """The newest state, and whether the pointer had to be moved to it: it was behind, missing or damaged (T45)."""
+        pointer_state, etag = self._pointer()
+        state = self._climb(pointer_state if pointer_state is not None else self._newest_listed())
+        if state is None or state is pointer_state:
+            return state, False
+        self._move_pointer(state, etag)
+        return state, True
+
     def _winner(self, name: str, before: S | None) -> S:
         state = self.state(1 if before is None else before.index.sequence + 1)
         if state is None:
