@@ -59,7 +59,7 @@ def publish(
     active, canary = before.active, before.canary
     if manifest.manifest.channel == "canary":
         canary = version if version > active else canary
-    elif version > _highest_ever(before):
+    elif version > highest_ever(before):
         active, canary = version, None
     entries = tuple(sorted((*before.entries, entry), key=lambda e: e.version, reverse=True))
     after = replace(before, active=active, entries=entries, canary=canary, removed=None)
@@ -210,7 +210,8 @@ def _new_entry(manifest: VerifiedManifest, total_bytes: int, now: datetime) -> E
     )
 
 
-def _highest_ever(index: ReleaseIndex) -> Version:
+def highest_ever(index: ReleaseIndex) -> Version:
+    """The highest version that this feature ever listed: the window always holds it, or `withdrawn` does (R6, R7)."""
     return max([entry.version for entry in index.entries] + [gone.version for gone in index.withdrawn])
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import secrets
+
+from artifact.documents import MANIFEST_LIMIT
 from artifact.errors import Code, ContentError, TransientError
 from artifact.fields import format_time
 from artifact.manifest import VerifiedManifest
 from artifact.paths import MANIFEST
-from publisher.content_types import immutable
+from artifact.versions import Version
+from publisher.content_types import immutable, private
 from publisher.environment import Environment
 from publisher.indexes import last_entry, releases_of
 from publisher.ports import Created, ObjectInfo
+
+_EVICTING = b'{"evicting":'
 
 
 def prefix_of(manifest: VerifiedManifest) -> str:
@@ -17,16 +24,20 @@ def prefix_of(manifest: VerifiedManifest) -> str:
     return f"{manifest.manifest.feature_id}/{manifest.manifest.version}/"
 
 
-def claim(env: Environment, manifest: VerifiedManifest) -> bool:
+def claim(env: Environment, manifest: VerifiedManifest, *, is_listed: bool) -> bool:
     """Make the claim; True where it is new, False where the same manifest had made it before.
 
-    Raises ContentError `version_exists` where another manifest holds it, and may not be taken over yet or ever.
+    An older claim of ours that was never listed is made young again, so that nobody takes it over meanwhile.
+    Raises ContentError `version_exists` where another manifest holds it, and may not be taken over yet or ever;
+    TransientError `conflict` where somebody is faster.
     """
     name = prefix_of(manifest) + MANIFEST
     created = env.artifacts.create(name, manifest.data, immutable(name))
     if created is Created.OTHER:
         _take_over(env, manifest, name)
         return True
+    if created is Created.SAME and not is_listed:
+        _renew(env, manifest, name)
     return created is Created.NEW
 
 
@@ -38,33 +49,64 @@ def check_claim(env: Environment, manifest: VerifiedManifest) -> None:
         raise TransientError(Code.CONFLICT, "B3", "the claim was taken over while this version was written", where=name)
 
 
+def evict(env: Environment, feature_id: str, version: Version, *, etag: str) -> str | None:
+    """Take a version's objects away that no index lists; what is left in place of its manifest, by its ETag.
+
+    The mark comes first, on condition that the manifest is still at `etag`: so of a publisher who goes on with that
+    claim and of somebody who takes it away, one finds that the other was faster. None: it was not us.
+    """
+    prefix = f"{feature_id}/{version}/"
+    name = prefix + MANIFEST
+    mark = json.dumps({"evicting": secrets.token_hex(16)}).replace(" ", "").encode()
+    marked = env.artifacts.replace(name, mark, private(name), etag=etag)
+    if marked is None:
+        return None
+    for info in list(env.artifacts.list(prefix)):
+        if info.name != name:
+            env.artifacts.delete(info.name)
+    return marked
+
+
+def holder_of(env: Environment, name: str) -> ObjectInfo | None:
+    """What the storage knows of a claim's manifest."""
+    return next((info for info in env.artifacts.list(name) if info.name == name), None)
+
+
+def _renew(env: Environment, manifest: VerifiedManifest, name: str) -> None:
+    holder = holder_of(env, name)
+    etag = None if holder is None else holder.etag
+    if etag is None or env.artifacts.replace(name, manifest.data, immutable(name), etag=etag) is None:
+        raise TransientError(Code.CONFLICT, "B3", "a claim came and went; try again", where=name)
+
+
 def _take_over(env: Environment, manifest: VerifiedManifest, name: str) -> None:
-    holder = next((info for info in env.artifacts.list(name) if info.name == name), None)
+    holder = holder_of(env, name)
     if holder is None:
         raise TransientError(Code.CONFLICT, "B3", "a claim came and went; try again", where=name)
-    free_at = holder.last_modified + env.takeover
     if _was_listed(env, manifest):
         raise _exists("the version is published with another manifest", name)
+    free_at = holder.last_modified + env.takeover
     if env.clock() < free_at:
+        _check_not_evicted(env, name)
         raise _exists(
             f"another bundle claimed the version; unlisted, it may be taken over at {format_time(free_at)}", name
         )
-    _clear(env, manifest, name)
-    if env.artifacts.replace(name, manifest.data, immutable(name), etag=holder.etag) is None:
+    marked = evict(env, manifest.manifest.feature_id, manifest.manifest.version, etag=holder.etag)
+    if marked is None or env.artifacts.replace(name, manifest.data, immutable(name), etag=marked) is None:
         raise _exists("another bundle took the claim over", name)
+
+
+def _check_not_evicted(env: Environment, name: str) -> None:
+    """A claim that is just being taken away is no reason to refuse a bundle."""
+    found = env.artifacts.read(name, limit=MANIFEST_LIMIT)
+    if found is None or found.data.startswith(_EVICTING):
+        raise TransientError(Code.CONFLICT, "B3", "an older claim is being taken away; try again", where=name)
 
 
 def _was_listed(env: Environment, manifest: VerifiedManifest) -> bool:
     """Whether any release index ever listed this version."""
     newest = releases_of(env, manifest.manifest.feature_id).head()
     return newest is not None and last_entry(env, newest, manifest.manifest.version) is not None
-
-
-def _clear(env: Environment, manifest: VerifiedManifest, name: str) -> None:
-    """The files of the claim that is taken over go before its manifest does: so a death in between can be repeated."""
-    leftovers: list[ObjectInfo] = [info for info in env.artifacts.list(prefix_of(manifest)) if info.name != name]
-    for info in leftovers:
-        env.artifacts.delete(info.name)
 
 
 def _exists(what: str, name: str) -> ContentError:

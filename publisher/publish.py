@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from artifact import actions
 from artifact.errors import Code, ContentError
-from artifact.manifest import parse_manifest, verify_manifest
+from artifact.manifest import VerifiedManifest, parse_manifest, verify_manifest
 from artifact.releases import Change, ReleaseIndex, VerifiedReleases
 from artifact.versions import Version
 from publisher.claim import claim
@@ -63,12 +63,12 @@ def publish(
     """
     timings: dict[str, int] = {}
     with _timed(timings, "verify"):
-        version = verify(env, source, expected=expected)
+        version, before = _verified(env, source, expected)
+    if before is not None and _left_window(env, before, version.manifest):
+        return _published(before, version, sent=0, unchanged=True, timings=timings)
     with _timed(timings, "upload"):
-        is_new = claim(env, version.manifest)
-        duplicate = None if is_new else _left_window(env, version)
-        if duplicate is not None:
-            return _published(duplicate, version, sent=0, unchanged=True, timings=timings)
+        is_listed = before is not None and before.index.entry(version.manifest.manifest.version) is not None
+        is_new = claim(env, version.manifest, is_listed=is_listed)
         sent = write(env, version, progress, is_new=is_new)
     with _timed(timings, "commit"):
         change = Change("publish", version.manifest.manifest.version.text, actor, reason, ticket)
@@ -76,9 +76,13 @@ def publish(
     return _published(state, version, sent=sent, unchanged=was_listed and sent == 0, timings=timings)
 
 
-def verify(env: Environment, source: VersionSource, *, expected: Name | None = None) -> VerifiedVersion:
+def _verified(
+    env: Environment, source: VersionSource, expected: Name | None
+) -> tuple[VerifiedVersion, VerifiedReleases | None]:
     """B2: the signature, schema, scope, every path, size and hash, completeness; and that it may be published at all:
     a version that was withdrawn, or is listed with another manifest, is refused before its files are looked at.
+
+    With it the newest release index that this was held against, None where there is none.
     """
     parsed = parse_manifest(source.manifest(), where=source.where, limits=env.limits)
     name = expected if expected is not None else Name(parsed.manifest.feature_id, parsed.manifest.version)
@@ -94,19 +98,30 @@ def verify(env: Environment, source: VersionSource, *, expected: Name | None = N
         actions.check_publishable(state.index, manifest)
     version = VerifiedVersion(manifest, source.files(manifest.manifest))
     _check_total(version, env, source.where)
-    return version
+    return version, state
 
 
-def _left_window(env: Environment, version: VerifiedVersion) -> VerifiedReleases | None:
-    """The newest state, where the version was listed once and is no more.
+def _left_window(env: Environment, newest: VerifiedReleases, manifest: VerifiedManifest) -> bool:
+    """Whether the version was listed once and is no more.
 
-    Publishing it again is a late duplicate (B5), which must not push newer versions out of the window.
+    Then this is a late duplicate (B5): it must not push newer versions out of the window, nor bring objects back that
+    retention removed (R7). Raises ContentError `version_exists` where another manifest was listed (B3). Only a version
+    that is not higher than all before costs a walk through the history.
     """
-    manifest = version.manifest.manifest
-    newest = releases_of(env, manifest.feature_id).head()
-    if newest is None or newest.index.entry(manifest.version) is not None:
-        return None
-    return newest if last_entry(env, newest, manifest.version) is not None else None
+    version = manifest.manifest.version
+    if newest.index.entry(version) is not None or version > actions.highest_ever(newest.index):
+        return False
+    entry = last_entry(env, newest, version)
+    if entry is not None and entry.manifest_sha256 != manifest.sha256:
+        raise ContentError(
+            Code.VERSION_EXISTS,
+            "B3",
+            f"{version} was published with another manifest",
+            where=f"{newest.index.feature_id} at sequence {newest.index.sequence}",
+            expected=entry.manifest_sha256,
+            seen=manifest.sha256,
+        )
+    return entry is not None
 
 
 def _published(

@@ -17,6 +17,9 @@ from publisher.receipts import FINAL, BundleName, read_receipt, refused, write_r
 HIDDEN = timedelta(minutes=10)
 """Longer than one bundle takes: so long until it is tried again."""
 
+OVERDUE = timedelta(minutes=15)
+"""An event comes within seconds; in a burst of thousands of bundles it may wait for minutes."""
+
 BATCH = 16
 TRIES = 5
 
@@ -42,6 +45,23 @@ def sweep(pipeline: Pipeline) -> int:
         poison = _parsed(message)
         if poison is None or _settled(pipeline, poison):
             pipeline.poison.drop(message)
+    return count
+
+
+def find_lost(pipeline: Pipeline) -> int:
+    """Bundles that wait for long without any answer: their event was lost (T41). They go the way of `sweep`.
+
+    Returns how many there were.
+    """
+    before = pipeline.environment.clock() - OVERDUE
+    answered = {info.name for info in pipeline.receipts.list("")}
+    count = 0
+    for info in list(pipeline.incoming.list("")):
+        bundle = bundle_name(info.name, info.etag)
+        if info.last_modified <= before and bundle is not None and bundle.receipt not in answered:
+            _answer(pipeline, bundle, "no event came for this bundle; it is taken in now")
+            pipeline.poison.put(json.dumps({"ContainerName": "incoming", "BlobName": info.name}))
+            count += 1
     return count
 
 

@@ -10,7 +10,7 @@ import pytest
 from artifact.errors import TransientError
 from publisher.ingest import ingest
 from publisher.pipeline import Pipeline
-from publisher.sweep import HIDDEN, TRIES, sweep
+from publisher.sweep import HIDDEN, OVERDUE, TRIES, find_lost, sweep
 from tests.publisher.platform import bodies, bundle_of, deliver, names, receipts, submit
 from tests.publisher.world import FEATURE, World
 from tests.simulator.faults import Faulty
@@ -103,3 +103,16 @@ def test_a_message_that_names_no_bundle_is_dropped(world: World, body: str) -> N
     world.pipeline.poison.put(body)
     assert sweep(world.pipeline) == 1
     assert bodies(world.pipeline.poison) == []
+
+
+def test_t41_a_bundle_whose_event_was_lost_is_taken_in_after_a_while(world: World) -> None:
+    pipeline = world.pipeline
+    submit(pipeline, NAME, bundle_of(world.directory("1.0.0")))
+    assert find_lost(pipeline) == 0
+    world.clock.now += OVERDUE
+    assert find_lost(pipeline) == 1
+    assert find_lost(pipeline) == 0
+    sweep(pipeline)
+    assert receipts(pipeline)[0]["status"] == "published"
+    world.clock.now += OVERDUE
+    assert find_lost(pipeline) == 0

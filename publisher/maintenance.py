@@ -1,0 +1,78 @@
+"""What the timers do: each looks at everything, mends what it finds, and says so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from artifact.errors import DeliveryError
+from publisher import cleanup, purge, retention, sweep
+from publisher.changes import announce
+from publisher.pipeline import Pipeline
+from publisher.refresh import refresh_due
+from publisher.repair import repair
+
+logger = logging.getLogger("favn.publisher.maintenance")
+
+
+def repair_indexes(pipeline: Pipeline) -> None:
+    """R5, T45: roll pointers forward; announce what the remote index does not list as it stands; resume purges."""
+    found = repair(pipeline.environment)
+    for feature_id in found.moved:
+        logger.warning("%s: the pointer was behind or damaged, and was written anew", feature_id)
+    if found.remote_moved:
+        logger.warning("the remote index's pointer was behind or damaged, and was written anew")
+    for feature_id in {*found.moved, *found.unlisted}:
+        announce(pipeline, feature_id)
+    if found.remote_moved:
+        purge.request(pipeline, [purge.REMOTE_INDEX], actor="repair", reason="the pointer was written anew")
+    lost = purge.resume(pipeline)
+    if lost:
+        logger.warning("%d purges whose message was lost are tried again", lost)
+    _report(found.failed)
+
+
+def refresh_indexes(pipeline: Pipeline) -> None:
+    """I4: sign again what would expire."""
+    found = refresh_due(pipeline.environment)
+    for feature_id in found.features:
+        logger.info("%s: signed again", feature_id)
+        announce(pipeline, feature_id)
+    if found.remote:
+        logger.info("the remote index was signed again")
+        purge.request(pipeline, [purge.REMOTE_INDEX], actor="refresh", reason=None)
+    _report(found.failed)
+
+
+def sweep_poison(pipeline: Pipeline) -> None:
+    """B4, T41: bundles that the platform gave up, or whose event was lost."""
+    lost = sweep.find_lost(pipeline)
+    if lost:
+        logger.warning("%d bundles for which no event came", lost)
+    sweep.sweep(pipeline)
+
+
+def remove_old(pipeline: Pipeline) -> None:
+    """R7, B4: the plan first, as a dry run would show it, then its removal."""
+    keep = pipeline.retention.versions
+    plan = retention.plan(pipeline.environment, keep)
+    for outdated in plan.outdated:
+        logger.info(
+            "%s %s: %s; %d objects, %d bytes", outdated.feature_id, outdated.version, outdated.reason,
+            outdated.objects, outdated.bytes,
+        )  # fmt: skip
+    for outdated in plan.outdated:
+        retention.carry_out(pipeline.environment, outdated, keep)
+    leftovers = list(cleanup.plan(pipeline))
+    logger.info("%d bundles, receipts and records are older than their retention", len(leftovers))
+    for leftover in leftovers:
+        cleanup.carry_out(pipeline, leftover)
+    _report(plan.failed)
+
+
+def _report(failed: Mapping[str, DeliveryError]) -> None:
+    """What is wrong with single features, and then that something is: the platform shows the run as failed."""
+    for feature_id, error in failed.items():
+        logger.error("%s: %s", feature_id, error)
+    if failed:
+        raise next(iter(failed.values()))

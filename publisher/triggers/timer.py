@@ -1,0 +1,46 @@
+"""The timers: what would break in time is mended in time. Each period is a setting, in the timer's own notation."""
+
+from __future__ import annotations
+
+import os
+
+import azure.functions as func
+
+from publisher import maintenance
+from publisher.wiring import pipeline
+
+REPAIR = os.environ.get("FAVN_REPAIR_SCHEDULE", "0 */5 * * * *")
+REFRESH = os.environ.get("FAVN_REFRESH_SCHEDULE", "0 7 * * * *")
+SWEEP = os.environ.get("FAVN_SWEEP_SCHEDULE", "30 */5 * * * *")
+REMOVE = os.environ.get("FAVN_REMOVE_SCHEDULE", "0 17 3 * * *")
+"""`{second} {minute} {hour} {day} {month} {day of week}`, UTC; not all at the same moment."""
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("repair_indexes")
+@blueprint.timer_trigger(arg_name="timer", schedule=REPAIR)
+def repair_indexes(timer: func.TimerRequest) -> None:
+    """Roll pointers forward (R5, T45), and find changes and purges whose message was lost."""
+    maintenance.repair_indexes(pipeline())
+
+
+@blueprint.function_name("refresh_indexes")
+@blueprint.timer_trigger(arg_name="timer", schedule=REFRESH)
+def refresh_indexes(timer: func.TimerRequest) -> None:
+    """Sign again what would expire (I4)."""
+    maintenance.refresh_indexes(pipeline())
+
+
+@blueprint.function_name("sweep_poison")
+@blueprint.timer_trigger(arg_name="timer", schedule=SWEEP)
+def sweep_poison(timer: func.TimerRequest) -> None:
+    """Answer bundles that the platform gave up, or never told of (B4, T41)."""
+    maintenance.sweep_poison(pipeline())
+
+
+@blueprint.function_name("remove_old")
+@blueprint.timer_trigger(arg_name="timer", schedule=REMOVE)
+def remove_old(timer: func.TimerRequest) -> None:
+    """Remove what left the window long ago (R7), and what the app no longer needs."""
+    maintenance.remove_old(pipeline())
