@@ -9,19 +9,19 @@ from artifact.errors import Code, ContentError
 
 VERSION_LENGTH = 128
 
-_FEATURE_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+FEATURE_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-_SEMVER = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_IDENTIFIER}(?:\.{_IDENTIFIER})*)?")
+SEMVER = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_IDENTIFIER}(?:\.{_IDENTIFIER})*)?")
 
 _Identifier = tuple[int, int, str]
 
 
 def check_feature_id(text: str, *, where: str) -> str:
     """`text` if it is a DNS label (P1); else ContentError `schema_invalid`."""
-    if _FEATURE_ID.fullmatch(text) is None:
+    if FEATURE_ID.fullmatch(text) is None:
         raise ContentError(
-            Code.SCHEMA_INVALID, "P1", "bad feature id", where=where, expected=_FEATURE_ID.pattern, seen=text
+            Code.SCHEMA_INVALID, "P1", "bad feature id", where=where, expected=FEATURE_ID.pattern, seen=text
         )
     return text
 
@@ -34,7 +34,7 @@ class Version:
 
     def __init__(self, text: str, *, where: str = "version") -> None:
         """Raises ContentError `schema_invalid`."""
-        if len(text) > VERSION_LENGTH or _SEMVER.fullmatch(text) is None:
+        if len(text) > VERSION_LENGTH or SEMVER.fullmatch(text) is None:
             raise ContentError(
                 Code.SCHEMA_INVALID,
                 "P2",

@@ -13,18 +13,34 @@ from artifact.versions import Version
 from publisher.environment import Environment
 from publisher.indexes import commit_releases, last_entry, releases_of
 
+Expected = int | None
+"""The sequence that an action is meant for; None: whatever it is."""
 
-def canary(env: Environment, feature_id: str, version: Version, change: Change) -> VerifiedReleases:
+
+class PreconditionError(TransientError):
+    """C6: somebody has changed the feature since the caller looked at it; nothing was changed now."""
+
+
+def canary(
+    env: Environment, feature_id: str, version: Version, change: Change, *, expected: Expected = None
+) -> VerifiedReleases:
     """Make a listed version the canary."""
     return _commit(
         env,
         feature_id,
+        expected,
         lambda before, now: actions.canary(before.index, version, change=change, now=now, policy=env.policy),
     )
 
 
 def promote(
-    env: Environment, feature_id: str, version: Version | None, change: Change, *, force: bool = False
+    env: Environment,
+    feature_id: str,
+    version: Version | None,
+    change: Change,
+    *,
+    force: bool = False,
+    expected: Expected = None,
 ) -> VerifiedReleases:
     """Make the canary the active version, once it has soaked or by force with a reason."""
 
@@ -36,20 +52,29 @@ def promote(
             index, version, canary_since=since, force=force, change=named, now=now, policy=env.policy
         )
 
-    return _commit(env, feature_id, action)
+    return _commit(env, feature_id, expected, action)
 
 
-def rollback(env: Environment, feature_id: str, version: Version, change: Change) -> VerifiedReleases:
+def rollback(
+    env: Environment, feature_id: str, version: Version, change: Change, *, expected: Expected = None
+) -> VerifiedReleases:
     """Make another listed version the active one."""
     return _commit(
         env,
         feature_id,
+        expected,
         lambda before, now: actions.rollback(before.index, version, change=change, now=now, policy=env.policy),
     )
 
 
 def withdraw(
-    env: Environment, feature_id: str, version: Version, change: Change, *, successor: Version | None
+    env: Environment,
+    feature_id: str,
+    version: Version,
+    change: Change,
+    *,
+    successor: Version | None,
+    expected: Expected = None,
 ) -> VerifiedReleases:
     """Take a version away for good. Its objects go by `delete_version`, after the remote index has followed."""
 
@@ -67,20 +92,26 @@ def withdraw(
             left_window=None if is_known else last_entry(env, before, version),
         )
 
-    return _commit(env, feature_id, action)
+    return _commit(env, feature_id, expected, action)
 
 
-def refresh(env: Environment, feature_id: str, change: Change) -> VerifiedReleases:
+def refresh(env: Environment, feature_id: str, change: Change, *, expected: Expected = None) -> VerifiedReleases:
     """Sign the index again, with a new expiry."""
     return _commit(
-        env, feature_id, lambda before, now: actions.refresh(before.index, change=change, now=now, policy=env.policy)
+        env,
+        feature_id,
+        expected,
+        lambda before, now: actions.refresh(before.index, change=change, now=now, policy=env.policy),
     )
 
 
-def remove(env: Environment, feature_id: str, change: Change) -> VerifiedReleases:
+def remove(env: Environment, feature_id: str, change: Change, *, expected: Expected = None) -> VerifiedReleases:
     """Let the feature leave the remote index."""
     return _commit(
-        env, feature_id, lambda before, now: actions.remove(before.index, change=change, now=now, policy=env.policy)
+        env,
+        feature_id,
+        expected,
+        lambda before, now: actions.remove(before.index, change=change, now=now, policy=env.policy),
     )
 
 
@@ -107,12 +138,24 @@ def canary_since(env: Environment, state: VerifiedReleases) -> datetime:
 
 
 def _commit(
-    env: Environment, feature_id: str, action: Callable[[VerifiedReleases, datetime], ReleaseIndex]
+    env: Environment,
+    feature_id: str,
+    expected: Expected,
+    action: Callable[[VerifiedReleases, datetime], ReleaseIndex],
 ) -> VerifiedReleases:
     def on_existing(before: VerifiedReleases | None) -> ReleaseIndex:
         if before is None:
             raise TransientError(
                 Code.NOT_FOUND, "R6", "no version of this feature was ever published", where=feature_id
+            )
+        if expected is not None and before.index.sequence != expected:
+            raise PreconditionError(
+                Code.CONFLICT,
+                "C6",
+                "the feature has changed since it was looked at",
+                where=feature_id,
+                expected=f"sequence {expected}",
+                seen=before.index.sequence,
             )
         return action(before, env.clock())
 

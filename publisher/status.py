@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from artifact.documents import RELEASES_LIMIT
 from artifact.errors import DeliveryError
+from artifact.fields import format_time
 from artifact.paths import Limits
 from artifact.releases import ReleaseIndex, parse_releases, verify_releases
 from artifact.remote_index import RemoteIndex
@@ -36,6 +38,26 @@ class FeatureStatus:
     listed_sequence: int | None
     edge: Serving | None
 
+    def document(self) -> dict[str, Any]:
+        """As `--json` and the HTTP API show it."""
+        index = self.index
+        document: dict[str, Any] = {
+            "featureId": self.feature_id,
+            "sequence": None if index is None else index.sequence,
+            "activeVersion": None if index is None else index.active.text,
+            "channels": {} if index is None else index.channels,
+            "versions": [] if index is None else [entry.version.text for entry in index.entries],
+            "updatedAt": None if index is None else _time(index.updated_at),
+            "expiresAt": None if index is None else _time(index.expires_at),
+            "change": None if index is None or index.change is None else asdict(index.change),
+            "listedSequence": self.listed_sequence,
+            "error": None if self.error is None else self.error.as_json(),
+        }
+        if self.edge is not None:
+            error = None if self.edge.error is None else self.edge.error.as_json()
+            document["edge"] = {"sequence": self.edge.sequence, "error": error}
+        return document
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -61,6 +83,10 @@ def status(
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="status") as pool:
         return Status(remote, tuple(pool.map(look, wanted)))
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else format_time(moment)
 
 
 def _index(

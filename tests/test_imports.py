@@ -19,7 +19,7 @@ EDGES = ("publisher.triggers", "publisher.cli", "publisher.wiring", "publisher.d
 LIBRARIES = {
     "artifact": {"cryptography"},
     "loader_cdn": {"cryptography", "pycurl", "click"},
-    "publisher": {"cryptography", "click", "rich", "urllib3", "azure", "azurefunctions"},
+    "publisher": {"cryptography", "click", "rich", "urllib3", "azure", "azurefunctions", "msgspec", "opentelemetry"},
 }
 """What each package may import beside the standard library and this project."""
 

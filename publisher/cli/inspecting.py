@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,29 +66,8 @@ def _status_document(result: Status) -> dict[str, Any]:
             "generatedAt": format_time(remote.generated_at),
             "expiresAt": None if remote.expires_at is None else format_time(remote.expires_at),
         },
-        "features": [_feature_document(feature) for feature in result.features],
+        "features": [feature.document() for feature in result.features],
     }
-
-
-def _feature_document(feature: FeatureStatus) -> dict[str, Any]:
-    index = feature.index
-    edge = feature.edge
-    document: dict[str, Any] = {
-        "featureId": feature.feature_id,
-        "sequence": None if index is None else index.sequence,
-        "activeVersion": None if index is None else index.active.text,
-        "channels": {} if index is None else index.channels,
-        "versions": [] if index is None else [entry.version.text for entry in index.entries],
-        "updatedAt": None if index is None or index.updated_at is None else format_time(index.updated_at),
-        "expiresAt": None if index is None or index.expires_at is None else format_time(index.expires_at),
-        "change": None if index is None or index.change is None else asdict(index.change),
-        "listedSequence": feature.listed_sequence,
-        "error": None if feature.error is None else feature.error.as_json(),
-    }
-    if edge is not None:
-        error = None if edge.error is None else edge.error.as_json()
-        document["edge"] = {"sequence": edge.sequence, "error": error}
-    return document
 
 
 def _print_status(console: Any, result: Status, moment: datetime) -> None:

@@ -1,0 +1,1 @@
+"""C6: the HTTP API. What is asked for becomes one use case; nothing here knows of the platform."""
