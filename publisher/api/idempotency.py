@@ -59,9 +59,9 @@ def _digest(scope: str, key: str) -> str:
 
 def check_key(key: str) -> Response | None:
     """A problem where the key is none."""
-    if len(key) <= KEY_LENGTH and key.isascii() and key.isprintable():
+    if 1 <= len(key) <= KEY_LENGTH and key.isascii() and key.isprintable():
         return None
-    return problem(HTTPStatus.BAD_REQUEST, f"an Idempotency-Key has at most {KEY_LENGTH} printable ASCII characters")
+    return problem(HTTPStatus.BAD_REQUEST, f"an Idempotency-Key has 1 to {KEY_LENGTH} printable ASCII characters")
 
 
 def once(pipeline: Pipeline, attempt: Attempt) -> Response:

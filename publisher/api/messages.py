@@ -20,8 +20,9 @@ class Request:
     body: bytes = b""
 
     def header(self, name: str) -> str | None:
-        """A header without surrounding space; None where it is missing or empty."""
-        return self.headers.get(name, "").strip() or None
+        """A header without surrounding space; None where it is missing."""
+        value = self.headers.get(name)
+        return None if value is None else value.strip()
 
 
 @dataclass(frozen=True, slots=True)

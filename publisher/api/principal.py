@@ -61,8 +61,8 @@ def _with_key(request: Request) -> Principal | Response:
     named = request.header("x-actor")
     if named is None:
         return Principal("function key")
-    if len(named) > ACTOR_LENGTH or not named.isprintable():
-        return problem(HTTPStatus.BAD_REQUEST, f"X-Actor has at most {ACTOR_LENGTH} printable characters")
+    if not 1 <= len(named) <= ACTOR_LENGTH or not named.isprintable():
+        return problem(HTTPStatus.BAD_REQUEST, f"X-Actor has 1 to {ACTOR_LENGTH} printable characters")
     return Principal(f"{named} (by function key)")
 
 
