@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from artifact.errors import ConfigurationError
 from publisher.adapters.dry_run import DryRunStore
 from publisher.cli.options import Writing
 from publisher.destinations import open_destination
@@ -44,6 +45,22 @@ class Acting:
             console.print(f"  {name} ({size} bytes)", markup=False)
         for name in self.rehearsal.deletes:
             console.print(f"  delete {name}", markup=False)
+
+
+class NoSigner:
+    """Of commands that sign nothing."""
+
+    @property
+    def key_id(self) -> str:
+        return ""
+
+    def sign(self, data: bytes) -> bytes:
+        raise ConfigurationError("this command has no release key to sign with")
+
+
+def tidying(to: str, trust_keys: str) -> Environment:
+    """An environment for commands that sign nothing. Raises ConfigurationError."""
+    return Environment(open_destination(to).artifacts, load_trust(trust_keys), NoSigner(), now)
 
 
 def acting(options: Writing) -> Acting:

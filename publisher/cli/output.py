@@ -10,7 +10,16 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from artifact.errors import Code, ConfigurationError, ContentError, DeliveryError, TransientError
@@ -68,10 +77,14 @@ def _escaped(cell: str) -> str:
     return cell.replace("[", "\\[")
 
 
+BYTES = (DownloadColumn(), TransferSpeedColumn())
+COUNT = (MofNCompleteColumn(),)
+
+
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error while it is a terminal, else nothing; called with (done, total) in bytes."""
-    columns = (TextColumn(label), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+def progress_bar(label: str, counted: Sequence[ProgressColumn] = BYTES) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error while it is a terminal, else nothing; called with (done, total)."""
+    columns = (TextColumn(label), BarColumn(), *counted, TimeRemainingColumn())
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda done, total: None
