@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 import urllib3
@@ -26,6 +27,11 @@ class HttpReader:
 
     def read(self, name: str, *, limit: int) -> ObjectData | None:
         """The body of a 200; None for a 404. Raises TransientError, or ContentError `limit_exceeded`."""
+        found = self.get(name, limit=limit)
+        return None if found is None else ObjectData(found[0], found[1].get("etag", "").strip('"'))
+
+    def get(self, name: str, *, limit: int) -> tuple[bytes, Mapping[str, str]] | None:
+        """The same with the headers, by lower-case names."""
         url = self._base + quote(name)
         try:
             with self._pool.request(
@@ -41,4 +47,4 @@ class HttpReader:
             raise TransientError(code, "L9", "unexpected status", where=url, expected=200, seen=response.status)
         if len(data) > limit:
             raise ContentError(Code.LIMIT_EXCEEDED, "F1", "too long", where=url, expected=f"at most {limit} bytes")
-        return ObjectData(data, response.headers.get("ETag", "").strip('"'))
+        return data, {name.lower(): value for name, value in response.headers.items()}

@@ -8,7 +8,7 @@ import sys
 import click
 
 from artifact.errors import DeliveryError
-from publisher.cli import authoring, inspecting, maintaining, publishing, releasing
+from publisher.cli import authoring, diagnosing, inspecting, maintaining, publishing, releasing
 from publisher.cli.output import ReportedError, fail, from_os, is_json
 
 EXAMPLES = """
@@ -39,6 +39,7 @@ for _command in (
     *releasing.COMMANDS,
     *inspecting.COMMANDS,
     *maintaining.COMMANDS,
+    *diagnosing.COMMANDS,
 ):
     cli.add_command(_command)
 
