@@ -12,7 +12,7 @@ from functools import partial
 from artifact.errors import ContentError, DeliveryError
 from artifact.fields import format_time, parse_time
 from artifact.versions import Version, check_feature_id
-from publisher import purge
+from publisher import purge, telemetry
 from publisher.coalesce import Coalescer, Failures, Pace
 from publisher.environment import Environment
 from publisher.pipeline import Pipeline
@@ -79,8 +79,11 @@ def follow(pipeline: Pipeline, body: str) -> None:
 def _follow(pipeline: Pipeline, bodies: Sequence[str]) -> Failures:
     changes = {body: change for body in bodies if (change := _parsed(body)) is not None}
     failed = _commit(pipeline.environment, {change.feature_id for change in changes.values()})
+    now = pipeline.environment.clock()
     done = [change for change in changes.values() if change.feature_id not in failed]
     for change in done:
+        if change.since is not None:
+            telemetry.visible_after(now - change.since)
         if change.withdrawn is not None:
             delete_version(pipeline.environment, change.feature_id, change.withdrawn)
     paths = sorted({path for change in done for path in _paths(change)})
@@ -106,6 +109,7 @@ def _commit(env: Environment, feature_ids: set[str]) -> dict[str, DeliveryError]
         commit_remote(env, feature_ids)
     except DeliveryError as error:
         if len(feature_ids) == 1:
+            telemetry.retried("change")
             logger.error("%s: the remote index cannot follow: %s", *feature_ids, error)
             return dict.fromkeys(feature_ids, error)
         return {name: error for feature_id in sorted(feature_ids) for name, error in _commit(env, {feature_id}).items()}

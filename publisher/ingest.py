@@ -6,6 +6,7 @@ import logging
 
 from artifact.errors import Code, ContentError, DeliveryError
 from artifact.versions import Version, check_feature_id
+from publisher import telemetry
 from publisher.chain import StoredStateError
 from publisher.changes import announce
 from publisher.pipeline import Pipeline
@@ -39,11 +40,13 @@ def ingest(pipeline: Pipeline, name: str) -> Published | None:
             _reject(pipeline, name, bundle, stream.etag, error)
             return None
         _answer(pipeline, bundle, "failed", error)
+        telemetry.retried("ingest")
         raise
     if bundle is not None:
         write_receipt(pipeline.receipts, bundle, published(bundle, result, pipeline.environment.clock()))
     announce(pipeline, result.feature_id, since=stream.last_modified)
-    logger.info("incoming/%s: published %s %s at sequence %d", name, result.feature_id, result.version, result.sequence)
+    with telemetry.bound(feature=result.feature_id, version=result.version, sequence=result.sequence):
+        logger.info("incoming/%s: published, active is %s", name, result.active)
     return result
 
 
@@ -80,6 +83,7 @@ def bundle_name(name: str, etag: str) -> BundleName | None:
 def _reject(pipeline: Pipeline, name: str, bundle: BundleName | None, etag: str, error: ContentError) -> None:
     # One line: the rule's number, what is wrong, and where the bundle went.
     logger.error("incoming/%s: rejected: %s; moved to quarantine", name, error)
+    telemetry.rejected(error.code)
     _answer(pipeline, bundle, "rejected", error)
     pipeline.incoming.move(name, pipeline.quarantine, f"{name}.{etag}", etag=etag)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from artifact.errors import DeliveryError
-from publisher import cleanup, purge, retention, sweep
+from artifact.releases import ReleaseIndex
+from publisher import cleanup, purge, retention, sweep, telemetry
 from publisher.changes import announce
+from publisher.indexes import remote_of
 from publisher.pipeline import Pipeline
 from publisher.refresh import refresh_due
 from publisher.repair import repair
@@ -26,6 +28,7 @@ def repair_indexes(pipeline: Pipeline) -> None:
         announce(pipeline, feature_id)
     if found.remote_moved:
         purge.request(pipeline, [purge.REMOTE_INDEX], actor="repair", reason="the pointer was written anew")
+    _measure(pipeline, found.heads)
     lost = purge.resume(pipeline)
     if lost:
         logger.warning("%d purges whose message was lost are tried again", lost)
@@ -68,6 +71,17 @@ def remove_old(pipeline: Pipeline) -> None:
     for leftover in leftovers:
         cleanup.carry_out(pipeline, leftover)
     _report(plan.failed)
+
+
+def _measure(pipeline: Pipeline, heads: Iterable[ReleaseIndex]) -> None:
+    now = pipeline.environment.clock()
+    for index in heads:
+        telemetry.index_stands(index.feature_id, index.updated_at, index.expires_at, now)
+    remote = remote_of(pipeline.environment).head()
+    if remote is not None:
+        telemetry.index_stands("remote-index", remote.index.generated_at, remote.index.expires_at, now)
+    for name, queue in (("changes", pipeline.changes), ("purges", pipeline.purges), ("poison", pipeline.poison)):
+        telemetry.queue_waits(name, queue.oldest(), now)
 
 
 def _report(failed: Mapping[str, DeliveryError]) -> None:

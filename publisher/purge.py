@@ -12,7 +12,7 @@ from functools import partial
 from artifact.errors import Code, ContentError, DeliveryError
 from artifact.fields import whole_seconds
 from artifact.versions import Version, check_feature_id
-from publisher import operations
+from publisher import operations, telemetry
 from publisher.coalesce import Coalescer, Failures, Pace
 from publisher.operations import FAILED, QUEUED, RUNNING, SUCCEEDED, Operation
 from publisher.pipeline import Pipeline
@@ -148,6 +148,7 @@ def _try_again(pipeline: Pipeline, found: Operation, error: DeliveryError) -> No
     if waited >= GIVE_UP:
         _end(pipeline, found, FAILED, error)
         return
+    telemetry.retried("purge")
     logger.warning("purge %s failed, and is tried again: %s", found.operation, error)
     operations.update(pipeline.state, found, state=QUEUED, error=str(error))
     _enqueue(pipeline, found, _pause(found.attempts))
@@ -158,6 +159,7 @@ def _end(pipeline: Pipeline, found: Operation, state: str, error: DeliveryError 
     operations.update(
         pipeline.state, found, state=state, error=text, ended_at=whole_seconds(pipeline.environment.clock())
     )
+    telemetry.purge_ended(state)
     if error is not None:
         logger.error("purge %s was given up: %s", found.operation, error)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from artifact.errors import DeliveryError
-from artifact.releases import VerifiedReleases
+from artifact.releases import ReleaseIndex, VerifiedReleases
 from artifact.remote_index import RemoteIndex
 from publisher.environment import Environment
 from publisher.features import all_features, for_each
@@ -17,11 +17,13 @@ from publisher.indexes import releases_of, remote_of
 class Repaired:
     """`moved`: features whose pointer was. `unlisted`: features that the remote index does not list as they stand.
 
-    `failed`: features that could not be looked at. `remote_moved`: the remote index's own pointer was moved.
+    `heads`: their newest release indexes. `failed`: features that could not be looked at. `remote_moved`: the remote
+    index's own pointer was moved.
     """
 
     moved: tuple[str, ...]
     unlisted: tuple[str, ...]
+    heads: tuple[ReleaseIndex, ...]
     failed: dict[str, DeliveryError]
     remote_moved: bool
 
@@ -36,6 +38,7 @@ def repair(env: Environment) -> Repaired:
     listed = _listed(None if remote is None else remote.index)
     moved: list[str] = []
     unlisted: list[str] = []
+    heads: list[ReleaseIndex] = []
     failed: dict[str, DeliveryError] = {}
     for feature_id, result in for_each(all_features(env), lambda name: releases_of(env, name).roll_forward()):
         if isinstance(result, DeliveryError):
@@ -44,9 +47,11 @@ def repair(env: Environment) -> Repaired:
         state, was_moved = result
         if was_moved:
             moved.append(feature_id)
+        if state is not None:
+            heads.append(state.index)
         if state is not None and listed.get(feature_id) != _as_listed(state):
             unlisted.append(feature_id)
-    return Repaired(tuple(moved), tuple(unlisted), failed, remote_moved)
+    return Repaired(tuple(moved), tuple(unlisted), tuple(heads), failed, remote_moved)
 
 
 def _listed(remote: RemoteIndex | None) -> Mapping[str, str | None]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
 
+from publisher import telemetry
 from publisher.destinations import open_destination
 from publisher.environment import Environment
 from publisher.keyfiles import load_signer, load_trust
@@ -30,9 +31,12 @@ def pipeline() -> Pipeline:
 
 @cache
 def _pipeline() -> Pipeline:
-    # Imported here: the app indexes without it.
+    # Imported here: the app indexes without them.
+    from publisher.adapters import azure_monitor  # noqa: PLC0415
     from publisher.adapters.queue_account import QueueAccount  # noqa: PLC0415
 
+    telemetry.install()
+    azure_monitor.configure()
     settings = Settings.of(os.environ)
     storage = open_destination(settings.storage)
     inbox = storage.of_account()

@@ -7,6 +7,7 @@ import azurefunctions.extensions.bindings.blob as bindings  # type: ignore[impor
 
 from publisher.ingest import ingest
 from publisher.settings import STORAGE
+from publisher.telemetry import invocation
 from publisher.wiring import pipeline
 
 CONTAINER = "incoming"
@@ -18,9 +19,11 @@ blueprint = func.Blueprint()
 @blueprint.blob_trigger(
     arg_name="bundle", path=CONTAINER + "/{name}", connection=STORAGE, source=func.BlobSource.EVENT_GRID
 )
-def ingest_bundle(bundle: bindings.BlobClient) -> None:
+def ingest_bundle(bundle: bindings.BlobClient, context: func.Context) -> None:
     """Only the name is taken from the event: the use case reads the object itself, pinned to its ETag (B2).
 
     A `func.InputStream` would bring the whole bundle into memory before the function begins.
     """
-    ingest(pipeline(), str(bundle.blob_name))
+    name = str(bundle.blob_name)
+    with invocation("ingest", context.invocation_id, bundle=name):
+        ingest(pipeline(), name)

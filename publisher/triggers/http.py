@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
-
 import azure.functions as func
 
+from publisher import health as app_health
 from publisher.api.messages import Request, Response
 from publisher.api.routes import ROUTES, Route
 from publisher.api.serve import serve
-from publisher.wiring import pipeline
+from publisher.telemetry import invocation
+from publisher.wiring import now, pipeline
 
 blueprint = func.Blueprint()
+_health = app_health.Cached(lambda: app_health.check(pipeline), now)
 
 
 def _register(route: Route) -> None:
-    def handle(request: func.HttpRequest) -> func.HttpResponse:
-        return _answer(serve(route, pipeline, _request(request)))
+    def handle(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+        with invocation(route.name, context.invocation_id):
+            return _answer(serve(route, pipeline, _request(request)))
 
     handle.__doc__ = route.summary
     triggered = blueprint.route(
@@ -32,8 +34,9 @@ for _route in ROUTES:
 @blueprint.function_name("health")
 @blueprint.route(route="health", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(request: func.HttpRequest) -> func.HttpResponse:
-    """The app answers: it has indexed and is running. It says nothing of the storage behind it."""
-    return func.HttpResponse(json.dumps({"status": "ok", "problems": []}), mimetype="application/json")
+    """Whether the app works, and in words what is wrong; 503 where it does not."""
+    found = _health()
+    return _answer(Response(503 if found.status == app_health.FAILING else 200, found.document()))
 
 
 @blueprint.function_name("openapi")

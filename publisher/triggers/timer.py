@@ -7,6 +7,7 @@ import os
 import azure.functions as func
 
 from publisher import maintenance
+from publisher.telemetry import invocation
 from publisher.wiring import pipeline
 
 REPAIR = os.environ.get("FAVN_REPAIR_SCHEDULE", "0 */5 * * * *")
@@ -20,27 +21,31 @@ blueprint = func.Blueprint()
 
 @blueprint.function_name("repair_indexes")
 @blueprint.timer_trigger(arg_name="timer", schedule=REPAIR)
-def repair_indexes(timer: func.TimerRequest) -> None:
+def repair_indexes(timer: func.TimerRequest, context: func.Context) -> None:
     """Roll pointers forward (R5, T45), and find changes and purges whose message was lost."""
-    maintenance.repair_indexes(pipeline())
+    with invocation("repair_indexes", context.invocation_id):
+        maintenance.repair_indexes(pipeline())
 
 
 @blueprint.function_name("refresh_indexes")
 @blueprint.timer_trigger(arg_name="timer", schedule=REFRESH)
-def refresh_indexes(timer: func.TimerRequest) -> None:
+def refresh_indexes(timer: func.TimerRequest, context: func.Context) -> None:
     """Sign again what would expire (I4)."""
-    maintenance.refresh_indexes(pipeline())
+    with invocation("refresh_indexes", context.invocation_id):
+        maintenance.refresh_indexes(pipeline())
 
 
 @blueprint.function_name("sweep_poison")
 @blueprint.timer_trigger(arg_name="timer", schedule=SWEEP)
-def sweep_poison(timer: func.TimerRequest) -> None:
+def sweep_poison(timer: func.TimerRequest, context: func.Context) -> None:
     """Answer bundles that the platform gave up, or never told of (B4, T41)."""
-    maintenance.sweep_poison(pipeline())
+    with invocation("sweep_poison", context.invocation_id):
+        maintenance.sweep_poison(pipeline())
 
 
 @blueprint.function_name("remove_old")
 @blueprint.timer_trigger(arg_name="timer", schedule=REMOVE)
-def remove_old(timer: func.TimerRequest) -> None:
+def remove_old(timer: func.TimerRequest, context: func.Context) -> None:
     """Remove what left the window long ago (R7), and what the app no longer needs."""
-    maintenance.remove_old(pipeline())
+    with invocation("remove_old", context.invocation_id):
+        maintenance.remove_old(pipeline())
