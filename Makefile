@@ -31,6 +31,7 @@ up: install ## storage, the Functions app and the edge, until Ctrl-C; addresses 
 	@$(RUN) tools.local.up
 
 test: examples ## every test; what is skipped, and why, is said at the end (CI=true: that is a failure)
+	@$(RUN) tools.setup worker || [ "$$CI" != true ]
 	@$(RUN) pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 lint: install ## ruff, mypy --strict and the directions of import

@@ -138,10 +138,12 @@ class Chain(Generic[S]):
                     continue
             else:
                 name = self._name(1 if state is None else state.index.sequence + 1)
+                # Before it has a number: a state that nobody trusts would end the chain.
+                after = self.verify(data, name)
                 if self.store.create(name, data, immutable(name)) is Created.OTHER:
                     state = self._winner(name, state)
                     continue
-                state = self.verify(data, name)
+                state = after
             if state is not None and state is not pointer_state:
                 self._move_pointer(state, etag)
             return state

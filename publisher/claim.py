@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 
 from artifact.documents import MANIFEST_LIMIT
 from artifact.errors import Code, ContentError, TransientError
@@ -15,6 +16,8 @@ from publisher.content_types import immutable, private
 from publisher.environment import Environment
 from publisher.indexes import last_entry, releases_of
 from publisher.ports import Created, ObjectInfo
+
+WORKERS = 16
 
 _EVICTING = b'{"evicting":'
 
@@ -54,17 +57,32 @@ def evict(env: Environment, feature_id: str, version: Version, *, etag: str) -> 
 
     The mark comes first, on condition that the manifest is still at `etag`: so of a publisher who goes on with that
     claim and of somebody who takes it away, one finds that the other was faster. None: it was not us.
+    Raises TransientError `conflict` where it takes so long that somebody may have taken the mark over.
     """
     prefix = f"{feature_id}/{version}/"
     name = prefix + MANIFEST
     mark = json.dumps({"evicting": secrets.token_hex(16)}).replace(" ", "").encode()
+    began = env.clock()
     marked = env.artifacts.replace(name, mark, private(name), etag=etag)
     if marked is None:
         return None
-    for info in list(env.artifacts.list(prefix)):
-        if info.name != name:
-            env.artifacts.delete(info.name)
+
+    def delete(one: str) -> None:
+        if env.clock() - began >= env.takeover:
+            raise TransientError(Code.CONFLICT, "B3", "taking the version away took too long; try again", where=name)
+        env.artifacts.delete(one)
+
+    names = [info.name for info in env.artifacts.list(prefix) if info.name != name]
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="evict") as pool:
+        for _ in pool.map(delete, names):
+            pass
     return marked
+
+
+def is_evicted(env: Environment, name: str) -> bool:
+    """Whether somebody takes the claim away whose manifest is `name`, or has just done so."""
+    found = env.artifacts.read(name, limit=MANIFEST_LIMIT)
+    return found is None or found.data.startswith(_EVICTING)
 
 
 def holder_of(env: Environment, name: str) -> ObjectInfo | None:
@@ -98,8 +116,7 @@ def _take_over(env: Environment, manifest: VerifiedManifest, name: str) -> None:
 
 def _check_not_evicted(env: Environment, name: str) -> None:
     """A claim that is just being taken away is no reason to refuse a bundle."""
-    found = env.artifacts.read(name, limit=MANIFEST_LIMIT)
-    if found is None or found.data.startswith(_EVICTING):
+    if is_evicted(env, name):
         raise TransientError(Code.CONFLICT, "B3", "an older claim is being taken away; try again", where=name)
 
 

@@ -17,12 +17,20 @@ WORKERS = 16
 
 def all_features(env: Environment) -> Iterator[str]:
     """The ids of all features that have objects, published or not, in order."""
-    for folder in env.artifacts.folders(""):
-        feature_id = folder.removesuffix("/")
-        try:
-            yield check_feature_id(feature_id, where=folder)
-        except ContentError:
-            continue  # nobody's: readers never look there
+    return (folder.removesuffix("/") for folder in env.artifacts.folders("") if _is_feature(folder))
+
+
+def unknown_folders(env: Environment) -> Iterator[str]:
+    """The folders that are nobody's: readers never look there."""
+    return (folder for folder in env.artifacts.folders("") if not _is_feature(folder))
+
+
+def _is_feature(folder: str) -> bool:
+    try:
+        check_feature_id(folder.removesuffix("/"), where=folder)
+    except ContentError:
+        return False
+    return True
 
 
 def for_each(feature_ids: Iterator[str], work: Callable[[str], T]) -> Iterator[tuple[str, T | DeliveryError]]:

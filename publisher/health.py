@@ -12,11 +12,11 @@ from typing import Any
 
 from artifact.errors import ConfigurationError, DeliveryError
 from artifact.freshness import is_expired
-from artifact.trust import Role
 from publisher.indexes import remote_of
 from publisher.operations import find_open
 from publisher.pipeline import Pipeline
 from publisher.ports import MessageQueue
+from publisher.release_key import check_release_key
 
 OK, DEGRADED, FAILING = "ok", "degraded", "failing"
 LATE = timedelta(minutes=5)
@@ -60,7 +60,7 @@ def check(pipeline: Callable[[], Pipeline]) -> Health:
 def _problems(pipeline: Pipeline) -> Iterator[_Problem]:
     now = pipeline.environment.clock()
     checks: tuple[Callable[[], Iterator[_Problem]], ...] = (
-        lambda: _signing_key(pipeline),
+        lambda: _release_key(pipeline),
         lambda: _remote_index(pipeline, now),
         lambda: _queue(pipeline.changes, "the remote index does not follow the releases", now),
         lambda: _queue(pipeline.purges, "purges are not carried out", now),
@@ -75,15 +75,11 @@ def _problems(pipeline: Pipeline) -> Iterator[_Problem]:
             yield _Problem(FAILING, error.what)
 
 
-def _signing_key(pipeline: Pipeline) -> Iterator[_Problem]:
-    env = pipeline.environment
-    trusted = env.trust.keys.get(env.signer.key_id)
-    if trusted is None:
-        yield _Problem(FAILING, "the release key is not in the trust store: nothing can be released")
-    elif not trusted.key.verifies(env.signer.sign(b"health"), b"health"):
-        yield _Problem(FAILING, "the release key is not that of its entry in the trust store")
-    elif not {Role.RELEASES, Role.INDEX} <= trusted.roles:
-        yield _Problem(FAILING, "the release key needs the roles releases and index in the trust store")
+def _release_key(pipeline: Pipeline) -> Iterator[_Problem]:
+    try:
+        check_release_key(pipeline.environment.signer, pipeline.environment.trust)
+    except ConfigurationError as error:
+        yield _Problem(FAILING, error.what)
 
 
 def _remote_index(pipeline: Pipeline, now: datetime) -> Iterator[_Problem]:

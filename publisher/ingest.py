@@ -12,7 +12,7 @@ from publisher.changes import announce
 from publisher.pipeline import Pipeline
 from publisher.ports import Stream
 from publisher.publish import Name, Published, publish
-from publisher.receipts import BundleName, published, refused, write_receipt
+from publisher.receipts import FINAL, PUBLISHED, BundleName, published, read_receipt, refused, write_receipt
 from publisher.sources import BundleSource
 from publisher.spool import Spool
 
@@ -26,13 +26,18 @@ def ingest(pipeline: Pipeline, name: str) -> Published | None:
     """Publish the bundle `<featureId>/<version>.tar.gz` of `incoming`, and answer with a receipt.
 
     A bundle whose content is wrong is moved to `quarantine` and costs no retry: the answer is None, as it is where the
-    bundle is gone already. Anything else that fails is raised, after a receipt that says so, for the platform to retry.
+    bundle is gone already, or has its final receipt (B5). Anything else that fails is raised, after a receipt that says
+    so, for the platform to retry.
     """
     stream = pipeline.incoming.stream(name)
     if stream is None:
         logger.info("incoming/%s: gone already", name)
         return None
     bundle = bundle_name(name, stream.etag)
+    answer = None if bundle is None else read_receipt(pipeline.receipts, bundle)
+    if answer is not None and answer["status"] in FINAL:
+        _follow_up(pipeline, name, stream, str(answer["status"]))
+        return None
     try:
         result = _publish(pipeline, name, stream)
     except DeliveryError as error:
@@ -48,6 +53,15 @@ def ingest(pipeline: Pipeline, name: str) -> Published | None:
     with telemetry.bound(feature=result.feature_id, version=result.version, sequence=result.sequence):
         logger.info("incoming/%s: published, active is %s", name, result.active)
     return result
+
+
+def _follow_up(pipeline: Pipeline, name: str, stream: Stream, status: str) -> None:
+    """What comes after the receipt, once more: the app may have died between the two."""
+    logger.info("incoming/%s: was %s before", name, status)
+    if status == PUBLISHED:
+        announce(pipeline, name.partition("/")[0], since=stream.last_modified)
+    else:
+        pipeline.incoming.move(name, pipeline.quarantine, f"{name}.{stream.etag}", etag=stream.etag)
 
 
 def _publish(pipeline: Pipeline, name: str, stream: Stream) -> Published:

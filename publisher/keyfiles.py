@@ -16,7 +16,7 @@ def load_trust(value: str) -> TrustStore:
     return TrustStore.parse(_read(value, "the trust keys"), source=value)
 
 
-def load_signer(value: str, key_id: str) -> KeySigner:
+def signer_of(value: str, key_id: str) -> KeySigner:
     """A signer from a PKCS #8 PEM file, or from the PEM or base64 given in place. Raises ConfigurationError."""
     if not key_id:
         raise ConfigurationError("the key id is empty", rule="S2")

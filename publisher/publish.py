@@ -72,7 +72,7 @@ def publish(
         sent = write(env, version, progress, is_new=is_new)
     with _timed(timings, "commit"):
         change = Change("publish", version.manifest.manifest.version.text, actor, reason, ticket)
-        state, was_listed = _list(env, version, change)
+        state, was_listed = _list(env, version, change, before)
     return _published(state, version, sent=sent, unchanged=was_listed and sent == 0, timings=timings)
 
 
@@ -140,13 +140,18 @@ def _published(
     )
 
 
-def _list(env: Environment, version: VerifiedVersion, change: Change) -> tuple[VerifiedReleases, bool]:
-    """The release index that lists the version, and whether it did before."""
+def _list(
+    env: Environment, version: VerifiedVersion, change: Change, seen: VerifiedReleases | None
+) -> tuple[VerifiedReleases, bool]:
+    """The release index that lists the version, and whether it did before; `seen` is the state of the first look."""
     was_listed = False
 
     def action(before: VerifiedReleases | None) -> ReleaseIndex:
         nonlocal was_listed
         index = None if before is None else before.index
+        if before is not None and not _is_same(before, seen) and _left_window(env, before, version.manifest):
+            was_listed = True  # somebody else listed it while we wrote, and it has gone out of the window since
+            return before.index
         after = actions.publish(
             index,
             version.manifest,
@@ -159,6 +164,10 @@ def _list(env: Environment, version: VerifiedVersion, change: Change) -> tuple[V
         return after
 
     return commit_releases(env, version.manifest.manifest.feature_id, action), was_listed
+
+
+def _is_same(state: VerifiedReleases, seen: VerifiedReleases | None) -> bool:
+    return seen is not None and state.sha256 == seen.sha256
 
 
 def _check_total(version: VerifiedVersion, env: Environment, where: str) -> None:

@@ -15,7 +15,8 @@ from publisher.ports import Store
 from publisher.publish import Published
 
 RECEIPT_LIMIT = 64 * 1024
-FINAL = frozenset({"published", "rejected"})
+PUBLISHED, REJECTED = "published", "rejected"
+FINAL = frozenset({PUBLISHED, REJECTED})
 """Statuses after which a bundle is not looked at again."""
 
 ATTEMPTS = 10
@@ -56,12 +57,13 @@ def refused(name: BundleName, status: str, error: DeliveryError, at: datetime) -
 def write_receipt(store: Store, name: BundleName, receipt: dict[str, Any]) -> None:
     """Write the receipt over the one of an earlier attempt, counting attempts."""
     settings = private(name.receipt)
+    etag, attempt = None, 1
     for _ in range(ATTEMPTS):
+        if store.replace(name.receipt, canonical({**receipt, "attempt": attempt}), settings, etag=etag) is not None:
+            return
         earlier = store.read(name.receipt, limit=RECEIPT_LIMIT)
         attempt = 1 if earlier is None else int(json.loads(earlier.data).get("attempt", 0)) + 1
         etag = None if earlier is None else earlier.etag
-        if store.replace(name.receipt, canonical({**receipt, "attempt": attempt}), settings, etag=etag) is not None:
-            return
     raise TransientError(Code.CONFLICT, "B4", "the receipt is overwritten without end", where=name.receipt)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from artifact import actions
 from artifact.errors import DeliveryError
 from artifact.releases import Change, ReleaseIndex, VerifiedReleases
+from artifact.remote_index import POINTER, RemoteIndex
 from publisher.environment import Environment
 from publisher.features import all_features, for_each
 from publisher.indexes import commit_releases, releases_of, remote_of
@@ -21,7 +22,10 @@ RELEASES_SHARE = 3
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """`features`: whose release indexes were signed again; `remote`: whether the remote index was."""
+    """`features`: whose release indexes were signed again; `remote`: whether the remote index was.
+
+    `failed`: features that could not be, and the remote index by the name of its pointer.
+    """
 
     features: tuple[str, ...]
     failed: dict[str, DeliveryError]
@@ -37,7 +41,12 @@ def refresh_due(env: Environment) -> Refreshed:
             failed[feature_id] = result
         elif result:
             features.append(feature_id)
-    return Refreshed(tuple(features), failed, _refresh_remote(env))
+    remote = False
+    try:
+        remote = _refresh_remote(env)
+    except DeliveryError as error:
+        failed[POINTER] = error
+    return Refreshed(tuple(features), failed, remote)
 
 
 def _refresh(env: Environment, feature_id: str) -> bool:
@@ -58,10 +67,13 @@ def _signed_again(env: Environment, before: VerifiedReleases | None) -> ReleaseI
 
 
 def _refresh_remote(env: Environment) -> bool:
+    def is_due(index: RemoteIndex) -> bool:
+        return _is_due(index.expires_at, env.policy.remote_validity, REMOTE_SHARE, env.clock())
+
     head = remote_of(env).head()
-    if head is None or not _is_due(head.index.expires_at, env.policy.remote_validity, REMOTE_SHARE, env.clock()):
+    if head is None or not is_due(head.index):
         return False
-    refresh_remote(env)
+    refresh_remote(env, is_due=is_due)
     return True
 
 

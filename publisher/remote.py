@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -38,10 +38,17 @@ def _heads(env: Environment, feature_ids: Sequence[str]) -> list[VerifiedRelease
         return [head for head in heads if head is not None]
 
 
-def refresh_remote(env: Environment) -> VerifiedRemoteIndex | None:
-    """I4: sign the remote index again with a new expiry, as a higher sequence, though nothing else changes."""
+def refresh_remote(
+    env: Environment, *, is_due: Callable[[RemoteIndex], bool] = lambda before: True
+) -> VerifiedRemoteIndex | None:
+    """I4: sign the remote index again with a new expiry, as a higher sequence, though nothing else changes.
+
+    `is_due` is asked of the newest one, which somebody else may have signed a moment ago.
+    """
     now = env.clock()
-    return commit_remote_index(env, lambda before: None if before is None else _next(before, before, env, now))
+    return commit_remote_index(
+        env, lambda before: _next(before, before, env, now) if before is not None and is_due(before) else None
+    )
 
 
 def _updated(

@@ -21,7 +21,8 @@ POISON = "webjobs-blobtrigger-poison"
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`storage` is a connection string or an account URL, as `queues` is, of the same account; `trust_keys` and
-    `release_key` a file's path or the text; `purge_url` where the CDN is told to forget, None without a CDN.
+    `release_key` a file's path or the text, the latter also a secret of a Key Vault, which is read again after
+    `release_key_reread`; `purge_url` where the CDN is told to forget, None without a CDN.
     """
 
     storage: str
@@ -29,6 +30,7 @@ class Settings:
     trust_keys: str
     release_key: str
     release_key_id: str
+    release_key_reread: timedelta
     policy: Policy
     takeover: timedelta
     pointer_max_age: int
@@ -45,6 +47,7 @@ class Settings:
             trust_keys=_required(variables, "FAVN_TRUST_KEYS"),
             release_key=_required(variables, "FAVN_RELEASE_KEY"),
             release_key_id=_required(variables, "FAVN_RELEASE_KEY_ID"),
+            release_key_reread=_seconds(variables, "FAVN_RELEASE_KEY_REREAD_SECONDS", 5 * 60),
             policy=Policy(
                 window=_number(variables, "FAVN_WINDOW", 5, minimum=SMALLEST_WINDOW),
                 soak=_seconds(variables, "FAVN_SOAK_SECONDS", 30 * 60),

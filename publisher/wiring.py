@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
@@ -10,10 +11,12 @@ from threading import Lock
 from publisher import telemetry
 from publisher.destinations import open_destination
 from publisher.environment import Environment
-from publisher.keyfiles import load_signer, load_trust
+from publisher.keyfiles import load_trust
 from publisher.pipeline import Pipeline
 from publisher.ports import BulkStore, Purger
+from publisher.release_key import check_release_key
 from publisher.settings import CHANGES, POISON, PURGES, Settings
+from publisher.signers import signer_source
 
 _once = Lock()
 
@@ -24,49 +27,77 @@ def now() -> datetime:
 
 
 def pipeline() -> Pipeline:
-    """The app's pipeline. Raises ConfigurationError where a setting is missing or wrong."""
+    """The app's pipeline, with the release key of this moment for all that one run of a function signs.
+
+    Raises ConfigurationError where a setting is missing or wrong, and TransientError where the key cannot be had.
+    """
     with _once:
-        return _pipeline()
+        _watch()
+        of_now = _opened()
+    return of_now()
 
 
 @cache
-def _pipeline() -> Pipeline:
-    # Imported here: the app indexes without them.
-    from publisher.adapters import azure_monitor  # noqa: PLC0415
-    from publisher.adapters.queue_account import QueueAccount  # noqa: PLC0415
+def _watch() -> None:
+    """Tell operators what happens; also, and just then, where the settings are wrong."""
+    from publisher.adapters import azure_monitor  # noqa: PLC0415 (the app indexes without it)
 
     telemetry.install()
     azure_monitor.configure()
+
+
+@cache
+def _opened() -> Callable[[], Pipeline]:
+    from publisher.adapters.queue_account import QueueAccount  # noqa: PLC0415 (the app indexes without it)
+
     settings = Settings.of(os.environ)
     storage = open_destination(settings.storage)
     inbox = storage.of_account()
     queues = QueueAccount(settings.queues)
+    changes, purges, poison = (queues.queue(name) for name in (CHANGES, PURGES, POISON))
+    purger = _purger(settings)
+    environment = _environment(settings, storage.artifacts)
     storage.ensure_containers()
-    return Pipeline(
-        environment=_environment(settings, storage.artifacts),
-        incoming=inbox.incoming,
-        receipts=inbox.receipts,
-        quarantine=inbox.quarantine,
-        state=inbox.state,
-        changes=queues.queue(CHANGES),
-        purges=queues.queue(PURGES),
-        poison=queues.queue(POISON),
-        leases=inbox.leases,
-        purger=_purger(settings),
-        retention=settings.retention,
-    )
+
+    def of_now() -> Pipeline:
+        return Pipeline(
+            environment=environment(),
+            incoming=inbox.incoming,
+            receipts=inbox.receipts,
+            quarantine=inbox.quarantine,
+            state=inbox.state,
+            changes=changes,
+            purges=purges,
+            poison=poison,
+            leases=inbox.leases,
+            purger=purger,
+            retention=settings.retention,
+        )
+
+    return of_now
 
 
-def _environment(settings: Settings, artifacts: BulkStore) -> Environment:
-    return Environment(
-        artifacts=artifacts,
-        trust=load_trust(settings.trust_keys),
-        signer=load_signer(settings.release_key, settings.release_key_id),
-        clock=now,
-        policy=settings.policy,
-        takeover=settings.takeover,
-        pointer_max_age=settings.pointer_max_age,
+def _environment(settings: Settings, artifacts: BulkStore) -> Callable[[], Environment]:
+    trust = load_trust(settings.trust_keys)
+    signer = signer_source(
+        settings.release_key,
+        settings.release_key_id,
+        accept=lambda key: check_release_key(key, trust),
+        reread=settings.release_key_reread,
     )
+
+    def of_now() -> Environment:
+        return Environment(
+            artifacts=artifacts,
+            trust=trust,
+            signer=signer(),
+            clock=now,
+            policy=settings.policy,
+            takeover=settings.takeover,
+            pointer_max_age=settings.pointer_max_age,
+        )
+
+    return of_now
 
 
 def _purger(settings: Settings) -> Purger:

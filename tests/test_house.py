@@ -30,6 +30,7 @@ STATED = {
     "requirements/fuzz.txt": GROUPS["fuzz"],
     "requirements/node.txt": GROUPS["node"],
     "requirements/lock.txt": GROUPS["lock"],
+    "requirements/worker.txt": GROUPS["worker"],
 }
 
 

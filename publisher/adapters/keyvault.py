@@ -1,4 +1,4 @@
-"""A key whose seed is a secret in Azure Key Vault, which has no Ed25519 keys of its own."""
+"""A key whose seed is a secret in Azure Key Vault, which has no Ed25519 keys of its own. Slow to import."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
+from azure.identity import DefaultAzureCredential
+from azure.keyvault.secrets import KeyVaultSecret, SecretClient
 
 from artifact.errors import Code, ConfigurationError, DeliveryError, TransientError
 from artifact.keys import KeySigner, PrivateKey
 
-if TYPE_CHECKING:
-    from azure.core.exceptions import AzureError
-    from azure.keyvault.secrets import KeyVaultSecret, SecretClient
-
 EXPECTED = "https://VAULT.vault.azure.net/secrets/NAME, or with /VERSION after it"
 LABEL = "keyId"
 """The tag of the secret that names its key: a new value comes with a new id (S6)."""
-
-REREAD = timedelta(minutes=5)
 
 # The vault is asked once a start and then every few minutes: a short wait serves better than the library's ten tries.
 _PATIENCE = {"retry_total": 3, "connection_timeout": 10, "read_timeout": 10}
@@ -46,15 +43,21 @@ class SecretName:
             _ = parts.port  # which is looked at only now
         except ValueError:
             raise ConfigurationError("not a URL", where="key", expected=EXPECTED) from None
-        kind, name, version, *more = [*parts.path.strip("/").split("/"), "", "", ""][: 3 + parts.path.count("/")]
-        well_formed = parts.scheme == "https" and parts.hostname and "@" not in parts.netloc and kind == "secrets"
-        if not well_formed or not name or any(more) or parts.query or parts.fragment:
-            shown = f"{parts.scheme}://{parts.hostname}{parts.path}"
-            raise ConfigurationError("not a secret of a Key Vault", where="key", expected=EXPECTED, seen=shown)
-        return cls(f"https://{parts.netloc}", name, version)
+        is_plain = parts.scheme == "https" and parts.hostname and not (parts.username or parts.query or parts.fragment)
+        match parts.path.split("/"):
+            case ["", "secrets", name, *rest] if is_plain and name and len(rest) <= 1:
+                return cls(f"https://{parts.netloc}", name, "".join(rest))
+        seen = f"{parts.scheme}://{parts.hostname}{parts.path}"
+        raise ConfigurationError("not a secret of a Key Vault", where="key", expected=EXPECTED, seen=seen)
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.vault, "secrets", self.name, self.version) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    signer: KeySigner
+    until: float
 
 
 class VaultKey:
@@ -70,51 +73,43 @@ class VaultKey:
         secret: SecretName,
         label: str,
         *,
-        accept: Callable[[KeySigner], None] = lambda _: None,
-        reread: timedelta = REREAD,
+        accept: Callable[[KeySigner], None],
+        reread: timedelta,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._secret, self._label = client, secret, label
         self._accept, self._clock, self._span = accept, clock, reread.total_seconds()
         self._lock = Lock()
-        self._signer: KeySigner | None = None
-        self._until = 0.0
+        self._held: _Held | None = None
 
     def current(self) -> KeySigner:
         """The key and its id, as they were read together: no rotation comes between them.
 
         Raises DeliveryError while the key could never be read. Later the last good one stays, and the log says why.
         """
-        last = self._signer
-        if last is not None and self._clock() < self._until:
-            return last
-        if not self._lock.acquire(blocking=last is None):
-            assert last is not None
-            return last  # somebody else is reading it again
-        try:
+        held = self._held
+        if held is not None and (self._clock() < held.until or self._lock.locked()):
+            return held.signer  # where it is due, somebody else is reading it again
+        with self._lock:
             return self._renewed()
-        finally:
-            self._lock.release()
 
     def _renewed(self) -> KeySigner:
-        last = self._signer
-        if last is not None and self._clock() < self._until:
-            return last
+        held = self._held
+        if held is not None and self._clock() < held.until:
+            return held.signer
         try:
             signer = self._read()
         except DeliveryError as error:
-            if last is None:
+            if held is None:
                 raise
-            logger.warning("the key %s stays: the Key Vault's cannot be taken: %s", last.key_id, error)
-            signer = last
-        if last is not None and signer.key_id != last.key_id:
-            logger.info("the key is now %s, it was %s", signer.key_id, last.key_id)
-        self._signer, self._until = signer, self._clock() + self._span
+            logger.warning("the key %s stays: what is in the Key Vault cannot be used: %s", held.signer.key_id, error)
+            signer = held.signer
+        if held is not None and signer.key_id != held.signer.key_id:
+            logger.info("the key is %s from now on; it was %s", signer.key_id, held.signer.key_id)
+        self._held = _Held(signer, self._clock() + self._span)
         return signer
 
     def _read(self) -> KeySigner:
-        from azure.core.exceptions import AzureError  # noqa: PLC0415 (slow to import, seldom needed)
-
         where = str(self._secret)
         try:
             secret = self._client.get_secret(self._secret.name, self._secret.version or None)
@@ -133,9 +128,6 @@ def open_key(url: str, label: str, *, accept: Callable[[KeySigner], None], rerea
 
     Raises ConfigurationError.
     """
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415
-    from azure.keyvault.secrets import SecretClient  # noqa: PLC0415
-
     secret = SecretName.parse(url)
     client = SecretClient(secret.vault, DefaultAzureCredential(), **_PATIENCE)
     return VaultKey(client, secret, label, accept=accept, reread=reread)
@@ -149,17 +141,13 @@ def _signer(secret: KeyVaultSecret, label: str, where: str) -> KeySigner:
 
 
 def _error(error: AzureError, where: str) -> DeliveryError:
-    from azure.core.exceptions import (  # noqa: PLC0415
-        ClientAuthenticationError,
-        HttpResponseError,
-        ResourceNotFoundError,
-    )
-
     status = error.status_code if isinstance(error, HttpResponseError) else None
     if isinstance(error, ResourceNotFoundError):
         return ConfigurationError("the Key Vault has no such secret", rule="C2", where=where, seen=status)
     seen = status or type(error).__name__
     if isinstance(error, ClientAuthenticationError) or status in {401, 403}:
         what = "the Key Vault does not permit to read the secret"
-        return TransientError(Code.UNAUTHORIZED, "C2", what, where=where, expected="the right Get of secrets", seen=seen)
+        return TransientError(
+            Code.UNAUTHORIZED, "C2", what, where=where, expected="the role Key Vault Secrets User", seen=seen
+        )
     return TransientError(Code.TRANSPORT_FAILED, "C2", "the Key Vault does not answer", where=where, seen=seen)

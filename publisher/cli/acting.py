@@ -12,8 +12,9 @@ from publisher.adapters.dry_run import DryRunStore
 from publisher.cli.options import Writing
 from publisher.destinations import open_destination
 from publisher.environment import Environment
-from publisher.keyfiles import load_signer, load_trust
+from publisher.keyfiles import load_trust
 from publisher.ports import BulkStore
+from publisher.signers import load_signer
 from publisher.wiring import now
 
 

@@ -16,7 +16,7 @@ from artifact.trust import Role
 from publisher.authoring import pack_directory, sign_directory
 from publisher.cli import options
 from publisher.cli.output import emit
-from publisher.keyfiles import load_signer
+from publisher.signers import load_signer
 
 ROLES = [role.value for role in Role]
 
@@ -74,20 +74,21 @@ def sign(directory: Path, key: str, key_id: str, as_json: bool) -> None:
     Example:
       cdn-release sign dist/feature-patientlist/1.0.0 --key build-2026.pem --key-id build-2026
     """
-    manifest = sign_directory(directory, load_signer(key, key_id), Limits()).manifest
+    signer = load_signer(key, key_id)
+    manifest = sign_directory(directory, signer, Limits()).manifest
     document = {
         "featureId": manifest.feature_id,
         "version": manifest.version.text,
         "files": len(manifest.files),
         "bytes": manifest.total_bytes,
-        "keyId": key_id,
+        "keyId": signer.key_id,
     }
     emit(
         document,
         as_json,
         lambda console: console.print(
             f"signed {manifest.feature_id} {manifest.version}: {len(manifest.files)} files, "
-            f"{manifest.total_bytes} bytes, by {key_id}"
+            f"{manifest.total_bytes} bytes, by {signer.key_id}"
         ),
     )
 

@@ -13,7 +13,8 @@ from publisher.cli import options
 from publisher.cli.output import ReportedError, emit, table
 from publisher.destinations import open_destination
 from publisher.doctor import Finding, Patient, examine
-from publisher.keyfiles import load_signer, load_trust
+from publisher.keyfiles import load_trust
+from publisher.signers import load_signer
 from publisher.wiring import now
 
 

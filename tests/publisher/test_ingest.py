@@ -41,12 +41,22 @@ def test_b5_a_bundle_that_is_delivered_twice_is_a_no_op_that_succeeds(world: Wor
     submit(pipeline, NAME, bundle_of(world.directory("1.0.0")))
     ingest(pipeline, NAME)
     deliver(pipeline)
-    before = world.objects()
+    before, answered = world.objects(), receipts(pipeline)
     ingest(pipeline, NAME)
     deliver(pipeline)
-    (receipt,) = receipts(pipeline)
-    assert receipt["unchanged"] is True
-    assert receipt["attempt"] == 2
+    assert receipts(pipeline) == answered
+    assert world.objects() == before
+
+
+def test_b4_the_same_bundle_uploaded_again_is_a_no_op_whose_receipt_says_unchanged(
+    world: World, pipeline: Pipeline
+) -> None:
+    submit(pipeline, NAME, bundle_of(world.directory("1.0.0")))
+    ingest(pipeline, NAME)
+    before = world.objects()
+    submit(pipeline, NAME, bundle_of(world.directory("1.0.0")))
+    ingest(pipeline, NAME)
+    assert [receipt.get("unchanged") for receipt in receipts(pipeline)] == [None, True]
     assert world.objects() == before
 
 

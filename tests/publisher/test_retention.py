@@ -100,7 +100,7 @@ def test_b3_a_claim_that_was_never_listed_goes_when_it_is_old(world: World) -> N
     world.clock.pass_by(days=20)
     assert collect(world) == []
     world.clock.pass_by(days=11)
-    assert f"9.0.0: {retention.LEFT}" in collect(world)
+    assert f"9.0.0: {retention.CLAIMED}" in collect(world)
     assert name not in world.objects()
 
 

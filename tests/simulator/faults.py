@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, BinaryIO, cast
 
 from artifact.errors import Code, TransientError
+from publisher.pipeline import Pipeline
 from publisher.ports import (
     BulkStore,
     ContentSettings,
     Created,
+    Message,
+    MessageQueue,
     ObjectData,
     ObjectInfo,
     Store,
@@ -42,6 +47,9 @@ class Faults:
         self.log: list[str] = []
         """The calls so far, `method name`."""
 
+    def reached(self, number: int) -> None:
+        """The call of that number was done; for tests in which somebody else acts just then."""
+
     @contextmanager
     def call(self, what: str) -> Iterator[None]:
         with self._lock:
@@ -52,6 +60,7 @@ class Faults:
         if number in self._fail:
             raise TransientError(Code.TRANSPORT_FAILED, "T43", f"call {number} fails on purpose", where=what)
         yield
+        self.reached(number)
         if number in self._die:
             self._is_dead = True
             raise Died(what)
@@ -121,6 +130,42 @@ class Faulty:
         inner = cast("StreamStore", target.inner) if isinstance(target, Faulty) else target
         with self._faults.call(f"move {name}"):
             return cast("StreamStore", self.inner).move(name, inner, target_name, etag=etag)
+
+
+class FaultyQueue:
+    """A MessageQueue whose calls count with those of the stores."""
+
+    def __init__(self, queue: MessageQueue, faults: Faults) -> None:
+        self.inner = queue
+        self._faults = faults
+
+    def put(self, body: str, *, delay: timedelta = timedelta(0)) -> None:
+        with self._faults.call("put"):
+            self.inner.put(body, delay=delay)
+
+    def take(self, count: int, *, hidden: timedelta) -> Sequence[Message]:
+        with self._faults.call("take"):
+            return self.inner.take(count, hidden=hidden)
+
+    def drop(self, message: Message) -> None:
+        with self._faults.call("drop"):
+            self.inner.drop(message)
+
+    def count(self) -> int:
+        with self._faults.call("count"):
+            return self.inner.count()
+
+    def oldest(self) -> datetime | None:
+        with self._faults.call("oldest"):
+            return self.inner.oldest()
+
+
+def faulty(pipeline: Pipeline, faults: Faults) -> Pipeline:
+    """The pipeline, with every call to any store or queue counted."""
+    environment = replace(pipeline.environment, artifacts=Faulty(pipeline.environment.artifacts, faults))
+    stores = {name: Faulty(getattr(pipeline, name), faults) for name in ("incoming", "receipts", "quarantine", "state")}
+    queues = {name: FaultyQueue(getattr(pipeline, name), faults) for name in ("changes", "purges", "poison")}
+    return replace(pipeline, environment=environment, **stores, **queues)  # type: ignore[arg-type]
 
 
 class FaultyStream:

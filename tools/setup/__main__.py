@@ -1,4 +1,4 @@
-"""`python -m tools.setup [PART ...]`: the parts are `develop` (the default), `examples`, `fuzz` and `lock`."""
+"""`python -m tools.setup [PART ...]`: the parts are `develop` (the default), `examples`, `fuzz`, `lock`, `worker`."""
 
 from __future__ import annotations
 
@@ -49,6 +49,21 @@ def project() -> None:
         digest(ROOT / "pyproject.toml"),
         "cdn-release and feature-loader in .venv/bin",
         lambda: run(*PIP, "--no-deps", "--no-build-isolation", "--editable", ROOT),
+    )
+
+
+def worker() -> None:
+    """The Python worker of Azure Functions, in a folder of its own: it brings a package called `tests`.
+
+    It declares a newer Python than it needs, and more dependencies than a run in one process has.
+    """
+    lock, folder = ROOT / "requirements" / "worker.txt", VENV / "worker"
+    options = ("--target", folder, "--upgrade", "--no-deps", "--ignore-requires-python")
+    once(
+        folder / ".setup",
+        digest(lock, sys.version),
+        f"packages of {lock.relative_to(ROOT)}",
+        lambda: run(*PIP, *options, "--require-hashes", "--only-binary", ":all:", "--requirement", lock),
     )
 
 
@@ -107,6 +122,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "examples": examples,
     "fuzz": lambda: packages("fuzz"),
     "lock": lambda: packages("lock"),
+    "worker": worker,
 }
 
 

@@ -16,6 +16,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "requirements/loader.txt": ("pyproject.toml", "--extra", "loader", "--constraints", DEVELOPMENT),
     "requirements/fuzz.txt": ("--group", "fuzz"),
     "requirements/node.txt": ("--group", "node"),
+    "requirements/worker.txt": ("--group", "worker", "--no-deps", "--python-version", "3.13"),
     "requirements/lock.txt": ("--group", "lock"),
 }
 # No address of a package index: a lock holds wherever the packages come from.
@@ -27,7 +28,8 @@ OPTIONS = (
     "--no-emit-find-links",
     "--no-annotate",
 )
-SUPPORTED = ("--python-version", "3.11", "--custom-compile-command", "make lock")
+SUPPORTED = ("--python-version", "3.11")
+SAID = ("--custom-compile-command", "make lock")
 
 
 def main(options: list[str]) -> int:
@@ -35,7 +37,8 @@ def main(options: list[str]) -> int:
     try:
         for lock, sources in LOCKS.items():
             print(lock, flush=True)
-            compiled = (*OPTIONS, *SUPPORTED, *options, "--output-file", lock, *sources)
+            supported = () if SUPPORTED[0] in sources else SUPPORTED
+            compiled = (*OPTIONS, *SAID, *supported, *options, "--output-file", lock, *sources)
             run(VENV / "bin" / "uv", "pip", "compile", *compiled)
     except SetupError as error:
         print(f"lock: {error}", file=sys.stderr)
