@@ -8,8 +8,9 @@ import queue
 import socket
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -58,6 +59,7 @@ class LocalPipeline:
         self._host, self._show = host, show
         self._stack = ExitStack()
         self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._again: Callable[[ExitStack], tuple[Child, str]]
 
     def __enter__(self) -> Endpoints:
         """Start everything; returns when all of it answers. ChildError or SetupError where a part does not."""
@@ -68,6 +70,10 @@ class LocalPipeline:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def restart_functions(self) -> int:
+        """Start the Functions host again after it was killed; its new process id. A free port is another one now."""
+        return self._again(self._stack)[0].pid
 
     def wait(self) -> None:
         """Wait until a part ends by itself, which is a ChildError; any other end is an exception of the caller's."""
@@ -90,7 +96,8 @@ class LocalPipeline:
             "FAVN_RELEASE_KEY_ID": RELEASE_KEY_ID,
             "FAVN_PURGE_URL": purge_url,
         }
-        functions, functions_url = self._start_functions(stack, settings, powers.file)
+        self._again = partial(self._start_functions, settings=settings, keys=powers.file)
+        functions, functions_url = self._again(stack)
         endpoints = Endpoints(
             blob_endpoint=storage.account().blob_endpoint,
             connection_string=storage.connection_string,
