@@ -55,15 +55,19 @@ def refused(name: BundleName, status: str, error: DeliveryError, at: datetime) -
 
 
 def write_receipt(store: Store, name: BundleName, receipt: dict[str, Any]) -> None:
-    """Write the receipt over the one of an earlier attempt, counting attempts."""
+    """Write the receipt over the one of an earlier attempt, counting attempts; a final one stands (B5): what another
+    instance runs into after it, such as that the bundle is gone, is no answer to the bundle.
+    """
     settings = private(name.receipt)
     etag, attempt = None, 1
     for _ in range(ATTEMPTS):
         if store.replace(name.receipt, canonical({**receipt, "attempt": attempt}), settings, etag=etag) is not None:
             return
         earlier = store.read(name.receipt, limit=RECEIPT_LIMIT)
-        attempt = 1 if earlier is None else int(json.loads(earlier.data).get("attempt", 0)) + 1
-        etag = None if earlier is None else earlier.etag
+        before = {} if earlier is None else json.loads(earlier.data)
+        if before.get("status") in FINAL:
+            return
+        etag, attempt = None if earlier is None else earlier.etag, int(before.get("attempt", 0)) + 1
     raise TransientError(Code.CONFLICT, "B4", "the receipt is overwritten without end", where=name.receipt)
 
 

@@ -34,10 +34,16 @@ def endpoints(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Ite
     assert azurite.pid
     folder = tmp_path_factory.mktemp("api")
     with LocalPipeline(folder / "local", host="devhost") as running:
-        team = KeySigner(running.build_key_id, PrivateKey.parse(running.build_key.read_text(), where="build key"))
-        for version in ("1.0.0", "1.1.0"):
-            assert submit(running, version_directory(folder, team, FEATURE, version)).returncode == 0
+        release_versions(running, folder, FEATURE)
         yield running
+
+
+def release_versions(endpoints: Endpoints, folder: Path, feature_id: str) -> None:
+    """1.0.0, then 1.1.0."""
+    team = KeySigner(endpoints.build_key_id, PrivateKey.parse(endpoints.build_key.read_text(), where="build key"))
+    for version in ("1.0.0", "1.1.0"):
+        answer = submit(endpoints, version_directory(folder, team, feature_id, version))
+        assert answer.returncode == 0, answer.stderr
 
 
 def fuzz(endpoints: Endpoints, *options: str) -> subprocess.CompletedProcess[str]:
@@ -106,14 +112,16 @@ def test_with_keys_every_answer_is_what_the_document_says(endpoints: Endpoints) 
     assert answer.returncode == 0, answer.stdout
 
 
-def test_an_operator_rolls_back_and_the_feature_says_who_and_why(endpoints: Endpoints) -> None:
+def test_an_operator_rolls_back_and_the_feature_says_who_and_why(endpoints: Endpoints, tmp_path: Path) -> None:
+    feature_id = "feature-operated"
+    release_versions(endpoints, tmp_path, feature_id)
     key = endpoints.function_keys["release"]
     body = {"version": "1.0.0", "reason": "blank page", "ticket": "INC-7"}
     status, released = call(
-        endpoints, "POST", f"features/{FEATURE}/rollback", body, x_functions_key=key, x_actor="anna"
+        endpoints, "POST", f"features/{feature_id}/rollback", body, x_functions_key=key, x_actor="anna"
     )
     assert (status, released["activeVersion"]) == (200, "1.0.0")
-    _, feature = call(endpoints, "GET", f"features/{FEATURE}", x_functions_key=endpoints.function_keys["read"])
+    _, feature = call(endpoints, "GET", f"features/{feature_id}", x_functions_key=endpoints.function_keys["read"])
     assert feature["change"] == {
         "action": "rollback", "version": "1.0.0", "actor": "anna (by function key)", "reason": "blank page",
         "ticket": "INC-7",

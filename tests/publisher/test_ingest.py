@@ -13,7 +13,7 @@ from publisher.ingest import ingest
 from publisher.pipeline import Pipeline
 from tests.publisher.platform import bundle_of, deliver, names, receipts, submit
 from tests.publisher.world import FEATURE, World
-from tests.simulator.faults import Faulty
+from tests.simulator.faults import Faults, Faulty, faulty
 from tests.versions import version_directory
 
 NAME = f"{FEATURE}/1.0.0.tar.gz"
@@ -126,3 +126,18 @@ def test_a_wrong_state_in_storage_is_no_fault_of_the_bundle(world: World, pipeli
 
 def test_a_bundle_that_is_gone_is_no_error(pipeline: Pipeline) -> None:
     assert ingest(pipeline, NAME) is None
+
+
+def test_b5_a_final_receipt_stands_whatever_another_instance_runs_into(world: World, pipeline: Pipeline) -> None:
+    """One is rejecting the bundle, and moves it aside, while the other still reads it."""
+    submit(pipeline, NAME, bundle_of(version_directory(world.folder / "forged", world.keys.stranger)))
+
+    class Meanwhile(Faults):
+        def reached(self, number: int) -> None:
+            if number == 2:
+                ingest(pipeline, NAME)
+
+    with pytest.raises(TransientError):
+        ingest(faulty(pipeline, Meanwhile()), NAME)
+    (receipt,) = receipts(pipeline)
+    assert (receipt["status"], receipt["error"]["code"]) == ("rejected", Code.KEY_UNKNOWN)
