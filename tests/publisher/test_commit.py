@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -64,8 +65,8 @@ def test_t40_t43_a_fault_at_any_storage_call_ends_after_a_repeat_as_one_clean_ru
     story(world, clean)()
     expected = seen_by_readers(world, clean)
     for number in range(1, calls_of_a_clean_run(world) + 1):
-        store = MemoryStore()
-        run = story(world, Faulty(store, Faults(**{f"{fault}_at": number})))
+        store, at = MemoryStore(), cast("Any", {f"{fault}_at": number})
+        run = story(world, Faulty(store, Faults(**at)))
         try:
             run()
         except (TransientError, Died):

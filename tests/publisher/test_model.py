@@ -64,7 +64,8 @@ class Delivery(RuleBasedStateMachine):
 
     def with_faults(self, given: tuple[str, int]) -> Pipeline:
         kind, number = given
-        return self.pipeline if kind == "none" else faulty(self.pipeline, Faults(**{kind: number}))
+        at: dict[str, Any] = {kind: number}
+        return self.pipeline if kind == "none" else faulty(self.pipeline, Faults(**at))
 
     @rule(
         feature=st.sampled_from(FEATURES), minor=st.integers(0, 5),
