@@ -64,13 +64,17 @@ def remove_old(pipeline: Pipeline) -> None:
             "%s %s: %s; %d objects, %d bytes", outdated.feature_id, outdated.version, outdated.reason,
             outdated.objects, outdated.bytes,
         )  # fmt: skip
-    for outdated in plan.outdated:
-        retention.carry_out(pipeline.environment, outdated, keep)
+    failed = dict(plan.failed)
+    for outdated, went in retention.carry_out_all(pipeline.environment, plan.outdated, keep):
+        if isinstance(went, DeliveryError):
+            failed[outdated.feature_id] = went
+    if plan.unknown:
+        logger.warning("%d folders are nobody's and are left alone: %s, …", len(plan.unknown), plan.unknown[0])
     leftovers = list(cleanup.plan(pipeline))
     logger.info("%d bundles, receipts and records are older than their retention", len(leftovers))
     for leftover in leftovers:
         cleanup.carry_out(pipeline, leftover)
-    _report(plan.failed)
+    _report(failed)
 
 
 def _measure(pipeline: Pipeline, heads: Iterable[ReleaseIndex]) -> None:

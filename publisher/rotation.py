@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from artifact import actions
 from artifact.documents import MANIFEST_LIMIT
-from artifact.errors import ConfigurationError, DeliveryError
+from artifact.errors import Code, ConfigurationError, ContentError, DeliveryError
+from artifact.fields import format_time
 from artifact.manifest import parse_manifest, verify_manifest
 from artifact.paths import MANIFEST
-from artifact.releases import Change, ReleaseIndex, VerifiedReleases
-from artifact.trust import Role
+from artifact.releases import Change, Entry, ReleaseIndex, VerifiedReleases
+from artifact.remote_index import POINTER
+from artifact.versions import Version
+from publisher.chain import StoredStateError
 from publisher.environment import Environment
 from publisher.features import all_features, for_each
 from publisher.indexes import commit_releases, releases_of, remote_of
+from publisher.release_key import check_release_key
 from publisher.remote import commit_remote, refresh_remote
 
 Progress = Callable[[int, int], None]
@@ -25,7 +29,8 @@ Progress = Callable[[int, int], None]
 class Rotated:
     """`signed`: features signed again now; `already`: those that an earlier run did, or that are new enough.
 
-    `remote_sequence` is the remote index's, None where there is none.
+    `failed`: features that are still signed by another key, and the remote index by the name of its pointer.
+    `remote_sequence` is the remote index's, None where there is none or it failed.
     """
 
     signed: tuple[str, ...]
@@ -38,10 +43,10 @@ def rotate(env: Environment, change: Change, *, progress: Progress = lambda done
     """Sign every index again that another key than `env.signer` signed. What is done already is skipped, so that this
     may be stopped at any moment and run again.
 
-    Raises ConfigurationError where readers would not trust the new key.
+    Raises ConfigurationError where readers would not trust the new key, or do not trust the old one any more.
     """
     features = list(all_features(env))
-    check_key(env, features)
+    check_keys(env, features)
     signed: list[str] = []
     already: list[str] = []
     failed: dict[str, DeliveryError] = {}
@@ -50,53 +55,98 @@ def rotate(env: Environment, change: Change, *, progress: Progress = lambda done
         progress(done, len(features))
         if isinstance(result, DeliveryError):
             failed[feature_id] = result
-        else:
+        elif result is not None:
             (signed if result else already).append(feature_id)
-    return Rotated(tuple(signed), tuple(already), failed, _follow(env, [*signed, *already]))
+    remote_sequence = None
+    try:
+        remote_sequence = _follow(env, [*signed, *already])
+    except DeliveryError as error:
+        failed[POINTER] = error
+    return Rotated(tuple(signed), tuple(already), failed, remote_sequence)
 
 
-def check_key(env: Environment, feature_ids: list[str]) -> None:
-    """The trust store, as readers have it, holds the signing key with the roles and the scope that it needs."""
-    key_id = env.signer.key_id
-    trusted = env.trust.keys.get(key_id)
-    if trusted is None:
-        raise ConfigurationError(
-            "the new key is not in the trust store: readers have to trust it first", rule="S6", where=key_id
-        )
-    missing = {Role.RELEASES, Role.INDEX} - trusted.roles
-    if missing:
-        raise ConfigurationError(
-            "the new key lacks a role",
-            rule="S4",
-            where=key_id,
-            expected="releases and index",
-            seen=sorted(trusted.roles),
-        )
+def check_keys(env: Environment, feature_ids: list[str]) -> None:
+    """The trust store, as readers have it, holds the signing key with the roles, the scope and the time that it needs,
+    and the key that signed the remote index so far. Raises ConfigurationError.
+    """
+    check_release_key(env.signer, env.trust)
+    key_id, trusted = env.signer.key_id, env.trust.keys[env.signer.key_id]
     outside = [feature_id for feature_id in feature_ids if not trusted.covers(feature_id)]
     if outside:
         raise ConfigurationError("a feature outside the new key's scope", rule="S4", where=key_id, seen=outside[0])
+    if trusted.valid_until is not None and env.clock() > trusted.valid_until:
+        until = format_time(trusted.valid_until)
+        raise ConfigurationError("the new key's time is over", rule="S6", where=key_id, seen=f"validUntil {until}")
+    try:
+        remote_of(env).head()
+    except ContentError as error:
+        if error.code is Code.KEY_UNKNOWN:
+            raise ConfigurationError(
+                "the old key is not in the trust store: readers need both until they have the new indexes",
+                rule="S6",
+                where=error.where,
+                expected=error.expected,
+                seen=error.seen,
+            ) from error
 
 
-def dependencies(env: Environment) -> dict[str, Counter[str]]:
-    """What each key still vouches for: how many release indexes, remote indexes and listed manifests, by key id.
+@dataclass(slots=True)
+class Dependents:
+    """What one key still vouches for: the remote index, release indexes by feature, and listed versions."""
 
-    A release key that counts nothing may be removed from trust stores, a build key that counts no manifest as well.
+    remote_index: bool = False
+    features: list[str] = field(default_factory=list)
+    versions: list[tuple[str, Version, datetime | None]] = field(default_factory=list)
+    """(feature id, version, publishedAt)"""
+
+    @property
+    def needed_until(self) -> datetime | None:
+        """The earliest `validUntil` with which a build key still vouches for all of its listed versions."""
+        return max((at for _, _, at in self.versions if at is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """All keys of the trust store by id, and what could not be looked at: features, and the remote index by the name of
+    its pointer.
     """
-    found: dict[str, Counter[str]] = {}
-    remote = remote_of(env).head()
-    if remote is not None:
-        found.setdefault(remote.key_id, Counter())["remote index"] += 1
-    for _, result in for_each(all_features(env), lambda name: list(_signers(env, name))):
-        if isinstance(result, DeliveryError):
-            raise result
-        for key_id, what in result:
-            found.setdefault(key_id, Counter())[what] += 1
-    return found
+
+    keys: dict[str, Dependents]
+    failed: dict[str, DeliveryError]
 
 
-def _sign_again(env: Environment, feature_id: str, change: Change) -> bool:
-    head = releases_of(env, feature_id).head()
-    if head is None or head.key_id == env.signer.key_id:
+def dependencies(env: Environment) -> Dependencies:
+    """What each key still vouches for. One that vouches for nothing may be removed from trust stores, once readers
+    have the newest indexes.
+    """
+    keys = {key_id: Dependents() for key_id in env.trust.keys}
+    failed: dict[str, DeliveryError] = {}
+    try:
+        remote = remote_of(env).head()
+        if remote is not None:
+            keys[remote.key_id].remote_index = True
+    except DeliveryError as error:
+        failed[POINTER] = error
+    for feature_id, found in for_each(all_features(env), lambda name: _signers(env, name)):
+        if isinstance(found, DeliveryError):
+            failed[feature_id] = found
+        elif found is not None:
+            head, builders = found
+            keys[head.key_id].features.append(feature_id)
+            for key_id, entry in builders:
+                keys[key_id].versions.append((feature_id, entry.version, entry.published_at))
+    return Dependencies(keys, failed)
+
+
+def _sign_again(env: Environment, feature_id: str, change: Change) -> bool | None:
+    """Whether it was signed now; None where there is nothing to sign: only a claim.
+
+    A pointer that a run before left behind is moved: otherwise it would still show what the old key signed.
+    """
+    head, _ = releases_of(env, feature_id).roll_forward()
+    if head is None:
+        return None
+    if head.key_id == env.signer.key_id:
         return False
 
     def action(before: VerifiedReleases | None) -> ReleaseIndex:
@@ -117,18 +167,19 @@ def _follow(env: Environment, feature_ids: list[str]) -> int | None:
     return None if state is None else state.index.sequence
 
 
-def _signers(env: Environment, feature_id: str) -> Iterator[tuple[str, str]]:
+def _signers(env: Environment, feature_id: str) -> tuple[VerifiedReleases, list[tuple[str, Entry]]] | None:
+    """A feature's newest release index, and the key that signed the manifest of each version it lists."""
     head = releases_of(env, feature_id).head()
     if head is None:
-        return
-    yield head.key_id, "release indexes"
-    for entry in head.index.entries:
-        name = f"{feature_id}/{entry.version}/{MANIFEST}"
-        found = env.artifacts.read(name, limit=MANIFEST_LIMIT)
-        if found is not None:
-            parsed = parse_manifest(found.data, where=name, limits=env.limits)
-            at = entry.published_at or env.clock()
-            yield (
-                verify_manifest(parsed, env.trust, feature_id=feature_id, version=entry.version, at=at).key_id,
-                "manifests",
-            )
+        return None
+    return head, [(_builder(env, feature_id, entry), entry) for entry in head.index.entries]
+
+
+def _builder(env: Environment, feature_id: str, entry: Entry) -> str:
+    name = f"{feature_id}/{entry.version}/{MANIFEST}"
+    found = env.artifacts.read(name, limit=MANIFEST_LIMIT)
+    if found is None:
+        raise StoredStateError(Code.FILE_MISSING, "R2", "the manifest of a listed version is missing", where=name)
+    parsed = parse_manifest(found.data, where=name, limits=env.limits)
+    at = entry.published_at or env.clock()
+    return verify_manifest(parsed, env.trust, feature_id=feature_id, version=entry.version, at=at).key_id

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
 from artifact.actions import Policy
 from publisher import release
+from publisher.content_types import private
+from publisher.ports import ObjectData
 from publisher.refresh import refresh_due
 from publisher.remote import commit_remote
+from publisher.repair import repair
 from tests.publisher.world import BECAUSE, FEATURE, World
-from tests.simulator.faults import Faulty
+from tests.simulator.faults import Died, Faulty
 
 
 @pytest.fixture
@@ -70,16 +74,49 @@ def test_a_policy_without_expiry_is_applied_and_so_is_its_end(world: World) -> N
         assert refresh_due(world.env).features == ()
 
 
-def test_one_that_somebody_else_has_just_signed_is_not_signed_again(world: World) -> None:
+class Racing(Faulty):
+    """Somebody else refreshes between our look at an index and our commit."""
+
+    def __init__(self, world: World, pointer: str) -> None:
+        super().__init__(world.store)
+        self._world, self._pointer = world, pointer
+
+    def read(self, name: str, *, limit: int) -> ObjectData | None:
+        if name == self._pointer and self.log.count(f"read {name}") == 1:
+            refresh_due(self._world.env)
+        return super().read(name, limit=limit)
+
+
+@pytest.mark.parametrize("pointer", [f"{FEATURE}/releases.json", "remote-index.json"])
+def test_one_that_somebody_else_has_just_signed_is_not_signed_again(world: World, pointer: str) -> None:
     world.clock.pass_by(days=61)
+    racing = Racing(world, pointer)
+    refresh_due(world.with_store(racing))
+    assert racing.log.count(f"read {pointer}") > 1
+    assert (world.index().sequence, world.remote().sequence) == (2, 3)
 
-    class Racing(Faulty):
-        """Somebody else refreshes between our look and our commit."""
 
-        def read(self, name: str, *, limit: int) -> object:  # type: ignore[override]
-            if name == f"{FEATURE}/releases.json" and self.log.count(f"read {name}") == 1:
-                refresh_due(world.env)
-            return super().read(name, limit=limit)
+def test_i4_one_index_that_is_wrong_keeps_no_other_from_being_signed(world: World) -> None:
+    for state in ("remote-index.3.json", "feature-b/releases.2.json"):
+        world.store.put(state, b"rubbish", private(state))
+    world.clock.pass_by(days=61)
+    found = refresh_due(world.env)
+    assert (found.features, found.remote) == ((FEATURE,), False)
+    assert found.failed.keys() == {"feature-b", "remote-index.json"}
 
-    refresh_due(world.with_store(Racing(world.store)))
-    assert world.index().sequence == 2
+
+def test_t40_a_death_at_any_call_of_a_refresh_changes_nothing_about_its_end(world: World) -> None:
+    world.clock.pass_by(days=61)
+    clean = world.copy()
+    refresh_due(clean.env)
+    for death in count(1):
+        dying = world.copy()
+        try:
+            refresh_due(dying.with_store(Faulty(dying.store, die_at=death)))
+        except Died:
+            repair(dying.env)
+            refresh_due(dying.env)
+            assert dying.objects() == clean.objects()
+        else:
+            break
+    assert death > 10

@@ -82,6 +82,50 @@ def test_a_feature_with_a_wrong_state_is_named_and_harms_no_other(world: World, 
     assert state in str(found.failed["feature-b"])
 
 
+def test_a_remote_index_that_is_wrong_is_named_and_harms_no_feature(world: World, published: dict[str, bytes]) -> None:
+    state = "remote-index.7.json"
+    world.store.put(state, b"rubbish", private(state))
+    spoil(world, POINTERS[0], "deleted")
+    found = repair(world.env)
+    assert found.moved == (FEATURE,)
+    assert state in str(found.failed["remote-index.json"])
+    assert found.unlisted == ()
+
+
+def test_r4_a_state_that_is_listed_and_was_taken_away_is_named_and_readers_are_not_led_back(
+    world: World, published: dict[str, bytes]
+) -> None:
+    world.store.delete("feature-b/releases.2.json")
+    spoil(world, "feature-b/releases.json", "older")
+    for name in list(world.objects()):
+        if name.startswith("feature-c/"):
+            world.store.delete(name)
+    found = repair(world.env)
+    assert "feature-b/releases.2.json" in str(found.failed["feature-b"])
+    assert "feature-c/releases.2.json" in str(found.failed["feature-c"])
+    assert found.unlisted == ()
+
+
+def test_i3_a_removal_that_the_remote_index_tells_otherwise_is_found(world: World, published: dict[str, bytes]) -> None:
+    release.remove(world.env, "feature-b", BECAUSE)
+    commit_remote(world.env, ["feature-b"])
+    assert repair(world.env).unlisted == ()
+    world.clock.pass_by(days=1)
+    back = DirectorySource(world.directory("2.0.0", "feature-b"), world.env.limits)
+    publish(world.env, back, actor="tester")
+    release.remove(world.env, "feature-b", BECAUSE)
+    publish(world.env, DirectorySource(world.directory("1.0.0", "feature-new"), world.env.limits), actor="tester")
+    release.remove(world.env, "feature-new", BECAUSE)
+    assert repair(world.env).unlisted == ("feature-b", "feature-new")
+
+
+def test_only_the_features_that_were_asked_for_are_touched(world: World, published: dict[str, bytes]) -> None:
+    for feature_id in (FEATURE, "feature-b"):
+        spoil(world, f"{feature_id}/releases.json", "deleted")
+    assert repair(world.env, ["feature-b"]).moved == ("feature-b",)
+    assert POINTERS[0] not in world.objects()
+
+
 def test_folders_that_are_no_features_and_unlisted_claims_are_left_alone(
     world: World, published: dict[str, bytes]
 ) -> None:

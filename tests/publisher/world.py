@@ -91,6 +91,19 @@ class World:
             found[info.name] = data.data
         return found
 
+    def copy(self) -> World:
+        """The same artifacts once more, in a store of their own and under a clock of their own."""
+        clock = Clock()
+        store = MemoryStore(clock=clock)
+        for info in self.store.list(""):
+            found = self.store.get(info.name)
+            assert found is not None
+            clock.now = found.last_modified
+            store.put(info.name, found.data, found.settings)
+        clock.now = self.clock.now
+        env = replace(self.env, artifacts=store, clock=clock)
+        return replace(self, env=env, store=store, clock=clock)
+
     @property
     def pipeline(self) -> Pipeline:
         """The app's pipeline around the environment."""
