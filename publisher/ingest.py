@@ -6,7 +6,7 @@ import logging
 
 from artifact.errors import Code, ContentError, DeliveryError
 from artifact.versions import Version, check_feature_id
-from publisher import telemetry
+from publisher import logs, telemetry
 from publisher.chain import StoredStateError
 from publisher.changes import announce
 from publisher.pipeline import Pipeline
@@ -50,7 +50,7 @@ def ingest(pipeline: Pipeline, name: str) -> Published | None:
     if bundle is not None:
         write_receipt(pipeline.receipts, bundle, published(bundle, result, pipeline.environment.clock()))
     announce(pipeline, result.feature_id, since=stream.last_modified)
-    with telemetry.bound(feature=result.feature_id, version=result.version, sequence=result.sequence):
+    with logs.bound(feature=result.feature_id, version=result.version, sequence=result.sequence):
         logger.info("incoming/%s: published, active is %s", name, result.active)
     return result
 

@@ -1,23 +1,17 @@
-"""What operators see from outside: which line belongs to what, traces, and figures. Free while nobody collects them.
+"""Traces and figures for operators. Free while nobody collects them; log lines are in logs.py.
 
 OpenTelemetry's API does nothing until an SDK is configured (adapters/azure_monitor.py).
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import datetime, timedelta
-from typing import Any
 
 from opentelemetry import metrics, trace
 
-OURS = "favn"
-"""The name that all our loggers begin with; of the tracer and the meter."""
-
-_facts: ContextVar[Mapping[str, str]] = ContextVar("facts", default={})  # noqa: B039 (never changed in place)
+from publisher.logs import OURS, bound, facts
 
 _tracer = trace.get_tracer(OURS)
 _meter = metrics.get_meter(OURS)
@@ -30,41 +24,11 @@ _index_age = _meter.create_gauge("favn.index.age", "s", "how long ago an index w
 _index_left = _meter.create_gauge("favn.index.left", "s", "how long an index is still valid")
 
 
-class Record(logging.LogRecord):
-    """A log line that knows what it belongs to: as attributes for collectors, and in its text for everybody."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        self._is_ours = self.name.partition(".")[0] == OURS
-        self._facts = _facts.get() if self._is_ours else {}
-        for name, value in self._facts.items():
-            setattr(self, name, value)
-
-    def getMessage(self) -> str:  # noqa: N802 (the library's name)
-        facts = " ".join(f"{name}={value}" for name, value in self._facts.items())
-        return f"{super().getMessage()} [{facts}]" if facts else super().getMessage()
-
-
-def install() -> None:
-    """Let every log line say what it belongs to."""
-    logging.setLogRecordFactory(Record)
-
-
 @contextmanager
-def bound(**facts: object) -> Iterator[None]:
-    """Every line that is logged meanwhile, in this thread, belongs to these: bundle, feature, version, sequence."""
-    token = _facts.set({**_facts.get(), **{name: str(value) for name, value in facts.items()}})
-    try:
-        yield
-    finally:
-        _facts.reset(token)
-
-
-@contextmanager
-def invocation(function: str, invocation_id: str, **facts: object) -> Iterator[None]:
+def invocation(function: str, invocation_id: str, **more: object) -> Iterator[None]:
     """One run of a function: a span, and the platform's id in every line."""
-    with _tracer.start_as_current_span(function) as span, bound(function=function, invocation=invocation_id, **facts):
-        for name, value in _facts.get().items():
+    with _tracer.start_as_current_span(function) as span, bound(function=function, invocation=invocation_id, **more):
+        for name, value in facts().items():
             span.set_attribute(f"{OURS}.{name}", value)
         yield
 

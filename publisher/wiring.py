@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
 
-from publisher import telemetry
+from publisher import logs
 from publisher.destinations import open_destination
 from publisher.environment import Environment
 from publisher.keyfiles import load_trust
@@ -26,6 +27,15 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def invocation(function: str, invocation_id: str, **facts: object) -> AbstractContextManager[None]:
+    """One run of a function, as operators see it; the first one too."""
+    from publisher import telemetry  # noqa: PLC0415 (commands have no use for it)
+
+    with _once:
+        _watch()
+    return telemetry.invocation(function, invocation_id, **facts)
+
+
 def pipeline() -> Pipeline:
     """The app's pipeline, with the release key of this moment for all that one run of a function signs.
 
@@ -39,10 +49,10 @@ def pipeline() -> Pipeline:
 
 @cache
 def _watch() -> None:
-    """Tell operators what happens; also, and just then, where the settings are wrong."""
+    """Tell operators what happens, also where the other settings are wrong."""
     from publisher.adapters import azure_monitor  # noqa: PLC0415 (the app indexes without it)
 
-    telemetry.install()
+    logs.install()
     azure_monitor.configure()
 
 

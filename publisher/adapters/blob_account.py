@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
-import re
-import ssl
 import time
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import urllib3
 from azure.core.credentials import TokenCredential
@@ -29,6 +25,8 @@ from azure.storage.blob import (
 
 from artifact.errors import ConfigurationError
 from publisher.adapters.blob_errors import from_library
+from publisher.adapters.connections import open_pool
+from publisher.logs import without_secrets
 
 SCOPE = "https://storage.azure.com/.default"
 SAS_VALIDITY = timedelta(hours=2)
@@ -36,7 +34,6 @@ SPARE_SECONDS = 300.0
 """A grant is renewed so long before it ends: longer than the slowest request."""
 
 TIMEOUT = urllib3.Timeout(connect=10, read=60)
-_SIGNATURE = re.compile(r"(?<=sig=)[^&\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ class BlobAccount:
         """The connections of our own requests."""
         with self._lock:
             if self._pool is None:
-                self._pool = _open_pool(self.url, connections)
+                self._pool = open_pool(self.url, maxsize=connections, timeout=TIMEOUT, retries=False)
             return self._pool
 
     def _new_grant(self, container: str) -> Grant:
@@ -136,7 +133,7 @@ class HideSignatures(logging.Filter):
     """Takes the signature out of URLs: at its debug level urllib3 logs them whole, the library's requests' as well."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = _SIGNATURE.sub("***", record.getMessage())
+        record.msg = without_secrets(record.getMessage())
         record.args = ()
         return True
 
@@ -149,18 +146,3 @@ def _client_options() -> dict[str, Any]:
 
 
 _HIDE_SIGNATURES = HideSignatures()
-
-
-def _open_pool(url: str, connections: int) -> urllib3.PoolManager:
-    """With the proxy and the private CA of the usual variables, which the Azure libraries follow too."""
-    parts = urlsplit(url)
-    context = None
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        if bundle:
-            context.load_verify_locations(bundle)
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
-        return urllib3.ProxyManager(proxy, maxsize=connections, ssl_context=context, timeout=TIMEOUT, retries=False)
-    return urllib3.PoolManager(maxsize=connections, ssl_context=context, timeout=TIMEOUT, retries=False)

@@ -8,6 +8,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpRes
 
 from artifact.errors import Code, DeliveryError, TransientError
 from publisher.adapters.backoff import UnansweredError
+from publisher.adapters.connections import reason_of
 
 EXISTS = frozenset({"BlobAlreadyExists", "BlobImmutableDueToPolicy", "UnauthorizedBlobOverwrite"})
 """A create was refused since the object is there; the last: by a SAS that may create and not overwrite."""
@@ -49,17 +50,8 @@ def from_library(error: AzureError, where: str) -> DeliveryError:
 
 
 def no_answer(error: BaseException, where: str) -> UnansweredError:
-    """The error for a request that got no answer. Only the operating system's own words are repeated: clients put
-    whole URLs into theirs.
-    """
-    inner: BaseException | None = error
-    reason = type(error).__name__
-    for _ in range(10):
-        if isinstance(inner, OSError) and inner.strerror:
-            reason = inner.strerror
-            break
-        inner = getattr(inner, "inner_exception", None) or (inner and (inner.__cause__ or inner.__context__))
-    return UnansweredError("the storage does not answer", where=where, seen=reason)
+    """The error for a request that got no answer."""
+    return UnansweredError("the storage does not answer", where=where, seen=reason_of(error))
 
 
 def code_of(error: HttpResponseError) -> str:

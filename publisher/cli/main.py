@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 import click
 
 from artifact.errors import DeliveryError
+from publisher import logs
 from publisher.cli import authoring, diagnosing, inspecting, maintaining, publishing, releasing
 from publisher.cli.output import ReportedError, fail, from_os, is_json
 
@@ -46,7 +46,7 @@ for _command in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.start()
     given = sys.argv[1:] if arguments is None else arguments
     try:
         status = cli.main(args=given, prog_name="cdn-release", standalone_mode=False)

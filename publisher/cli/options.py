@@ -70,7 +70,7 @@ to = option(
     help="A storage connection string, an account URL (managed identity, or with a SAS), or file:///FOLDER.",
 )
 trust_keys = option("--trust-keys", metavar="FILE|JSON", required=True, help="The public keys and what each may sign.")
-key = option("--key", metavar="FILE", required=True, help="A private key, as PKCS #8 PEM.")
+key = option("--key", metavar="FILE|URL", required=True, help="A private key: PKCS #8 PEM, or a Key Vault secret.")
 key_id = option("--key-id", metavar="LABEL", required=True, help="The key's id in the readers' trust store.")
 feature = click.argument("feature", type=FeatureType())
 version = click.argument("version", type=VersionType())

@@ -7,8 +7,7 @@ import azurefunctions.extensions.bindings.blob as bindings  # type: ignore[impor
 
 from publisher.ingest import ingest
 from publisher.settings import STORAGE
-from publisher.telemetry import invocation
-from publisher.wiring import pipeline
+from publisher.wiring import invocation, pipeline
 
 CONTAINER = "incoming"
 

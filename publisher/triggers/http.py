@@ -8,8 +8,7 @@ from publisher import health as app_health
 from publisher.api.messages import Request, Response
 from publisher.api.routes import ROUTES, Route
 from publisher.api.serve import serve
-from publisher.telemetry import invocation
-from publisher.wiring import now, pipeline
+from publisher.wiring import invocation, now, pipeline
 
 blueprint = func.Blueprint()
 _health = app_health.Cached(lambda: app_health.check(pipeline), now)

@@ -6,8 +6,7 @@ import azure.functions as func
 
 from publisher import changes, purge
 from publisher.settings import CHANGES, PURGES, STORAGE
-from publisher.telemetry import invocation
-from publisher.wiring import pipeline
+from publisher.wiring import invocation, pipeline
 
 blueprint = func.Blueprint()
 

@@ -7,8 +7,7 @@ import os
 import azure.functions as func
 
 from publisher import maintenance
-from publisher.telemetry import invocation
-from publisher.wiring import pipeline
+from publisher.wiring import invocation, pipeline
 
 REPAIR = os.environ.get("FAVN_REPAIR_SCHEDULE", "0 */5 * * * *")
 REFRESH = os.environ.get("FAVN_REFRESH_SCHEDULE", "0 7 * * * *")

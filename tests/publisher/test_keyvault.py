@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -249,6 +250,18 @@ def test_nobody_waits_while_the_key_is_read_again(vault: Vault, opened: Callable
     vault.answering.set()
     reading.join()
     assert found == ["release-2027"]
+
+
+def test_a_start_with_many_functions_at_once_asks_the_vault_once(vault: Vault, opened: Callable[..., VaultKey]) -> None:
+    vault.put("release", PrivateKey.generate().pem())
+    vault.answering.clear()
+    key = opened()
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(key.current) for _ in range(8)]
+        assert vault.arrived.wait(10)
+        vault.answering.set()
+    assert len({public(one.result()) for one in waiting}) == 1
+    assert len(vault.asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,16 +20,13 @@ from artifact.errors import Code, ContentError, TransientError
 from artifact.paths import Limits
 from artifact.releases import Entry
 from artifact.versions import Version
-from publisher import cleanup, release, retention
+from publisher import release, retention
 from publisher.adapters.memory import MemoryStore
 from publisher.content_types import immutable
 from publisher.indexes import releases_of
-from publisher.ingest import ingest
-from publisher.pipeline import Retention
 from publisher.ports import ContentSettings, Created, ObjectInfo
 from publisher.publish import publish
 from publisher.sources import DirectorySource
-from tests.publisher.platform import bundle_of, deliver, names, submit
 from tests.publisher.world import BECAUSE, FEATURE, World, new_world
 from tests.simulator.faults import Died, Faulty
 from tests.versions import FILES, version_directory
@@ -394,65 +391,3 @@ def _check_whole(world: World, entry: Entry) -> None:
     assert file is not None
     assert hashlib.sha256(manifest.data).hexdigest() == entry.manifest_sha256
     assert file.data == entry.version.text.encode()
-
-
-def test_b4_what_the_app_no_longer_needs_goes_in_its_time(world: World) -> None:
-    pipeline = world.pipeline
-    submit(pipeline, f"{FEATURE}/2.0.0.tar.gz", bundle_of(world.directory("2.0.0")))
-    ingest(pipeline, f"{FEATURE}/2.0.0.tar.gz")
-    submit(pipeline, f"{FEATURE}/3.0.0.tar.gz", b"rubbish")
-    ingest(pipeline, f"{FEATURE}/3.0.0.tar.gz")
-    submit(pipeline, f"{FEATURE}/4.0.0.tar.gz", bundle_of(world.directory("4.0.0")))
-    deliver(pipeline)
-    begun = world.clock.now
-    went: dict[str, int] = {}
-    for days in (1, 6, 8, 29, 31, 89, 91, 900):
-        world.clock.now = begun + timedelta(days=days)
-        for leftover in list(cleanup.plan(pipeline)):
-            assert cleanup.carry_out(pipeline, leftover)
-            went[f"{leftover.container}/{leftover.name.split('/')[1]}"] = days
-    assert went == {
-        "incoming/2.0.0.tar.gz": 8,
-        next(key for key in went if key.startswith("quarantine/")): 31,
-        "state/ended": 31,
-        "receipts/3.0.0": 91,  # that of 2.0.0 stays: the version is listed
-    }
-    assert names(pipeline.incoming) == [f"{FEATURE}/4.0.0.tar.gz"]  # nobody has answered it yet
-
-
-def test_b4_the_receipt_of_a_version_that_is_listed_no_more_goes(world: World) -> None:
-    pipeline = world.pipeline
-    for version in ("2.0.0", "3.0.0"):
-        submit(pipeline, f"{FEATURE}/{version}.tar.gz", bundle_of(world.directory(version)))
-        ingest(pipeline, f"{FEATURE}/{version}.tar.gz")
-    for name in names(pipeline.incoming):
-        pipeline.incoming.delete(name)
-    release.withdraw(world.env, FEATURE, Version("2.0.0"), BECAUSE, successor=None)
-    world.clock.pass_by(days=91)
-    assert [leftover.name.split("/")[1] for leftover in cleanup.plan(pipeline)] == ["2.0.0"]
-
-
-def test_b4_a_receipt_stays_while_its_bundle_does_or_its_index_cannot_be_read(world: World) -> None:
-    pipeline = world.pipeline_of(retention=Retention(incoming=timedelta(days=365)))
-    name = f"{FEATURE}/1.2.0.tar.gz"
-    submit(pipeline, name, bundle_of(world.directory("1.2.0")))
-    ingest(pipeline, name)
-    release.withdraw(world.env, FEATURE, Version("1.2.0"), BECAUSE, successor=None)
-    world.clock.pass_by(days=91)
-    assert list(cleanup.plan(pipeline)) == []
-    pipeline.incoming.delete(name)
-    assert len(list(cleanup.plan(pipeline))) == 1
-    world.store.put(f"{FEATURE}/releases.8.json", b"rubbish", immutable("x.json"))
-    assert list(cleanup.plan(pipeline)) == []
-
-
-def test_b4_a_bundle_that_was_uploaded_again_since_the_plan_stays(world: World) -> None:
-    pipeline = world.pipeline
-    name, data = f"{FEATURE}/2.0.0.tar.gz", bundle_of(world.directory("2.0.0"))
-    submit(pipeline, name, data)
-    ingest(pipeline, name)
-    world.clock.pass_by(days=8)
-    (leftover,) = cleanup.plan(pipeline)
-    submit(pipeline, name, data)
-    assert cleanup.carry_out(pipeline, leftover) is False
-    assert names(pipeline.incoming) == [name]

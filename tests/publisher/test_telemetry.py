@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from publisher import maintenance, telemetry
+from publisher import maintenance
 from publisher.ingest import ingest
 from tests.publisher.platform import bundle_of, deliver, submit
 from tests.publisher.world import FEATURE, World
@@ -33,26 +32,6 @@ def reader() -> InMemoryMetricReader:
     return found
 
 
-@pytest.fixture
-def records() -> Iterator[list[logging.LogRecord]]:
-    """The lines that are logged meanwhile, with what they belong to."""
-    factory, kept = logging.getLogRecordFactory(), []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            kept.append(record)
-
-    handler, logger = Keep(), logging.getLogger("favn")
-    level = logger.level
-    telemetry.install()
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield kept
-    logger.setLevel(level)
-    logger.removeHandler(handler)
-    logging.setLogRecordFactory(factory)
-
-
 def points(reader: InMemoryMetricReader, name: str) -> list[Any]:
     data = reader.get_metrics_data()
     return [] if data is None else [
@@ -63,42 +42,6 @@ def points(reader: InMemoryMetricReader, name: str) -> list[Any]:
         if metric.name == name
         for point in metric.data.data_points
     ]  # fmt: skip
-
-
-def test_a_line_says_which_invocation_bundle_feature_and_sequence_it_belongs_to(
-    world: World, records: list[logging.LogRecord]
-) -> None:
-    submit(world.pipeline, NAME, bundle_of(world.directory()))
-    with telemetry.invocation("ingest", "id-1", bundle=NAME):
-        ingest(world.pipeline, NAME)
-    (line,) = [record for record in records if "published" in record.getMessage()]
-    facts = {"invocation": "id-1", "function": "ingest", "bundle": NAME, "feature": FEATURE, "sequence": "1"}
-    for name, value in facts.items():
-        assert getattr(line, name) == value
-        assert f"{name}={value}" in line.getMessage()
-
-
-def test_what_was_bound_ends_with_its_block_and_other_threads_have_their_own(
-    records: list[logging.LogRecord],
-) -> None:
-    logger = logging.getLogger("favn.test")
-    with telemetry.bound(feature="feature-a"):
-        with telemetry.bound(feature="feature-b"):
-            logger.info("inner")
-        logger.info("outer")
-        thread = threading.Thread(target=lambda: logger.info("elsewhere"))
-        thread.start()
-        thread.join()
-    logger.info("after")
-    lines = [record.getMessage() for record in records]
-    assert lines == ["inner [feature=feature-b]", "outer [feature=feature-a]", "elsewhere", "after"]
-
-
-def test_lines_of_other_programs_are_left_alone(records: list[logging.LogRecord]) -> None:
-    with telemetry.bound(feature="feature-a"):
-        record = logging.getLogRecordFactory()("azure.core", logging.INFO, "x.py", 1, "theirs", (), None)
-    assert record.getMessage() == "theirs"
-    assert not hasattr(record, "feature")
 
 
 def test_the_figures_that_operators_watch(world: World, reader: InMemoryMetricReader) -> None:
@@ -157,12 +100,12 @@ class Ingestion(BaseHTTPRequestHandler):
 
 PROGRAM = """
 import logging
-from publisher import telemetry
+from publisher import logs, telemetry
 from publisher.adapters import azure_monitor
-telemetry.install()
+logs.install()
 assert azure_monitor.configure()
 with telemetry.invocation("ingest", "id-7", feature="feature-a"):
-    logging.getLogger("favn.test").warning("something to see")
+    logging.getLogger("favn.test").warning("something to see: %s", "AccountKey=c2VjcmV0;")
     telemetry.rejected("key_unknown")
 from opentelemetry import metrics, trace
 from opentelemetry._logs import get_logger_provider
@@ -171,7 +114,7 @@ for provider in (metrics.get_meter_provider(), trace.get_tracer_provider(), get_
 """
 
 
-def test_lines_traces_and_figures_arrive_at_application_insights_with_what_they_belong_to(tmp_path: Any) -> None:
+def test_lines_traces_and_figures_arrive_at_application_insights_with_what_they_belong_to(tmp_path: Path) -> None:
     with Collector() as collector:
         thread = threading.Thread(target=collector.serve_forever, daemon=True)
         thread.start()
@@ -190,7 +133,14 @@ def test_lines_traces_and_figures_arrive_at_application_insights_with_what_they_
     assert done.returncode == 0, done.stderr
     data = [item["data"]["baseData"] for item in collector.items]
     (line,) = [one for one in data if "something to see" in str(one.get("message"))]
-    assert (line["properties"]["invocation"], line["properties"]["feature"]) == ("id-7", "feature-a")
+    assert line["properties"] == {
+        "function": "ingest",
+        "invocation": "id-7",
+        "feature": "feature-a",
+        "logger_name": "favn.test",
+    }
+    assert "AccountKey=***" in line["message"]
+    assert "c2VjcmV0" not in str(collector.items)
     assert any(metric["name"] == "favn.rejected" for one in data for metric in one.get("metrics", ()))
     assert any(one.get("name") == "ingest" for one in data)
 
@@ -203,3 +153,14 @@ def test_without_a_connection_string_nothing_of_azure_monitor_is_loaded() -> Non
     environment = {name: value for name, value in os.environ.items() if not name.startswith("APPLICATIONINSIGHTS")}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_wrong_connection_string_costs_the_figures_and_not_the_app(tmp_path: Path) -> None:
+    program = (
+        "import logging; logging.basicConfig(); from publisher.adapters import azure_monitor;"
+        "assert not azure_monitor.configure()"
+    )
+    environment = {**os.environ, "APPLICATIONINSIGHTS_CONNECTION_STRING": "nonsense", "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "APPLICATIONINSIGHTS_CONNECTION_STRING is no connection string" in done.stderr
