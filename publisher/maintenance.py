@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from artifact.errors import DeliveryError
 from artifact.releases import ReleaseIndex
+from artifact.remote_index import POINTER
 from publisher import cleanup, purge, retention, sweep, telemetry
 from publisher.changes import announce
 from publisher.indexes import remote_of
@@ -28,10 +29,11 @@ def repair_indexes(pipeline: Pipeline) -> None:
         announce(pipeline, feature_id)
     if found.remote_moved:
         purge.request(pipeline, [purge.REMOTE_INDEX], actor="repair", reason="the pointer was written anew")
-    _measure(pipeline, found.heads)
     lost = purge.resume(pipeline)
     if lost:
         logger.warning("%d purges whose message was lost are tried again", lost)
+    if POINTER not in found.failed:
+        _measure(pipeline, found.heads)
     _report(found.failed)
 
 
