@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 PACKAGES, APP = sys.argv[1:]
-sys.path[:0] = [PACKAGES, f"{PACKAGES}/tests"]  # where the worker's protocol lies, in a package that it does not name
+sys.path[:0] = [APP, PACKAGES, f"{PACKAGES}/tests"]  # the last has the worker's protocol, under no name of its own
 os.chdir(APP)
 answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)  # whatever else is printed is no answer
@@ -31,34 +31,36 @@ def streamed(**message: Any) -> Any:
 
 
 async def index() -> dict[str, Any]:
-    """Initialise, index and load, as the host does at its start."""
+    """Initialise, index and load, as the host does at its start.
+
+    A function that cannot be called shows when the worker initialises: its answer to a load is always success.
+    """
     started = await worker.worker_init_request(
         streamed(worker_init_request=protos.WorkerInitRequest(function_app_directory=APP))
     )
     if started.result.status != protos.StatusResult.Success:
-        return {"error": started.result.exception.message, "stack": started.result.exception.stack_trace}
+        return {"error": started.result.exception.message}
     found = await worker.functions_metadata_request(
         streamed(functions_metadata_request=protos.FunctionsMetadataRequest())
     )
     functions = {}
     for metadata in found.function_metadata_results:
         request = protos.FunctionLoadRequest(function_id=metadata.function_id, metadata=metadata)
-        loaded = await worker.function_load_request(streamed(function_load_request=request))
+        await worker.function_load_request(streamed(function_load_request=request))
         functions[metadata.name] = {
             "id": metadata.function_id,
             "bindings": [json.loads(binding) for binding in metadata.raw_bindings],
-            "loaded": loaded.result.status == protos.StatusResult.Success,
         }
     return {"functions": functions, "modules": sorted(sys.modules)}
 
 
 async def invoke(order: dict[str, Any]) -> dict[str, Any]:
-    """One invocation; `data` is what the trigger gives, `metadata` the trigger's, as JSON."""
+    """One invocation: `data` is what the trigger gives, `metadata` is told with it: `{"string" or "json": text}`."""
     request = protos.InvocationRequest(
         invocation_id=order["invocation"],
         function_id=order["function"],
         input_data=[protos.ParameterBinding(name=order["parameter"], data=typed(order["kind"], order["data"]))],
-        trigger_metadata={name: protos.TypedData(json=json.dumps(value)) for name, value in order["metadata"].items()},
+        trigger_metadata={name: protos.TypedData(**value) for name, value in order["metadata"].items()},
     )
     done = await worker.invocation_request(streamed(invocation_request=request))
     if done.result.status != protos.StatusResult.Success:
@@ -69,7 +71,7 @@ async def invoke(order: dict[str, Any]) -> dict[str, Any]:
 def typed(kind: str, data: Any) -> Any:
     match kind:
         case "http":
-            body = protos.TypedData(bytes=data["body"].encode())
+            body = protos.TypedData(bytes=data["body"].encode()) if data["body"] else None
             return protos.TypedData(http=protos.RpcHttp(**{**data, "body": body}))
         case "blobTrigger":
             content = json.dumps(data).encode()
