@@ -58,8 +58,9 @@ def find_lost(pipeline: Pipeline) -> int:
     count = 0
     for info in list(pipeline.incoming.list("")):
         bundle = bundle_name(info.name, info.etag)
-        if info.last_modified <= before and bundle is not None and bundle.receipt not in answered:
-            _answer(pipeline, bundle, "no event came for this bundle; it is taken in now")
+        if info.last_modified <= before and (bundle is None or bundle.receipt not in answered):
+            if bundle is not None:
+                _answer(pipeline, bundle, "no event came for this bundle; it is taken in now")
             pipeline.poison.put(json.dumps({"ContainerName": "incoming", "BlobName": info.name}))
             count += 1
     return count

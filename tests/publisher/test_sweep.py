@@ -116,3 +116,15 @@ def test_t41_a_bundle_whose_event_was_lost_is_taken_in_after_a_while(world: Worl
     assert receipts(pipeline)[0]["status"] == "published"
     world.clock.now += OVERDUE
     assert find_lost(pipeline) == 0
+
+
+def test_t41_what_has_no_proper_name_and_whose_event_was_lost_is_moved_aside(world: World) -> None:
+    pipeline = world.pipeline
+    submit(pipeline, "Not_A_Feature/1.0.0.tar.gz", b"rubbish")
+    assert find_lost(pipeline) == 0
+    world.clock.now += OVERDUE
+    assert find_lost(pipeline) == 1
+    sweep(pipeline)
+    assert names(pipeline.incoming) == []
+    assert [name.rpartition(".")[0] for name in names(pipeline.quarantine)] == ["Not_A_Feature/1.0.0.tar.gz"]
+    assert find_lost(pipeline) == 0
