@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from artifact import actions
@@ -13,8 +13,20 @@ from artifact.versions import Version
 from publisher.environment import Environment
 from publisher.indexes import commit_releases, last_entry, releases_of
 
-Expected = int | None
-"""The sequence that an action is meant for; None: whatever it is."""
+
+@dataclass(frozen=True, slots=True)
+class Expecting:
+    """What a caller expects of the state that its action changes (C6); it is judged with the commit, never before it.
+
+    `sequence`: the state's. `since`: where a later state than this one was made by the very same change, the action has
+    been done, and is not done again; its outcome is that state.
+    """
+
+    sequence: int | None = None
+    since: int | None = None
+
+
+NOTHING = Expecting()
 
 
 class PreconditionError(TransientError):
@@ -22,13 +34,14 @@ class PreconditionError(TransientError):
 
 
 def canary(
-    env: Environment, feature_id: str, version: Version, change: Change, *, expected: Expected = None
+    env: Environment, feature_id: str, version: Version, change: Change, *, expecting: Expecting = NOTHING
 ) -> VerifiedReleases:
     """Make a listed version the canary."""
     return _commit(
         env,
         feature_id,
-        expected,
+        change,
+        expecting,
         lambda before, now: actions.canary(before.index, version, change=change, now=now, policy=env.policy),
     )
 
@@ -40,7 +53,7 @@ def promote(
     change: Change,
     *,
     force: bool = False,
-    expected: Expected = None,
+    expecting: Expecting = NOTHING,
 ) -> VerifiedReleases:
     """Make the canary the active version, once it has soaked or by force with a reason."""
 
@@ -52,17 +65,18 @@ def promote(
             index, version, canary_since=since, force=force, change=named, now=now, policy=env.policy
         )
 
-    return _commit(env, feature_id, expected, action)
+    return _commit(env, feature_id, change, expecting, action)
 
 
 def rollback(
-    env: Environment, feature_id: str, version: Version, change: Change, *, expected: Expected = None
+    env: Environment, feature_id: str, version: Version, change: Change, *, expecting: Expecting = NOTHING
 ) -> VerifiedReleases:
     """Make another listed version the active one."""
     return _commit(
         env,
         feature_id,
-        expected,
+        change,
+        expecting,
         lambda before, now: actions.rollback(before.index, version, change=change, now=now, policy=env.policy),
     )
 
@@ -74,7 +88,7 @@ def withdraw(
     change: Change,
     *,
     successor: Version | None,
-    expected: Expected = None,
+    expecting: Expecting = NOTHING,
 ) -> VerifiedReleases:
     """Take a version away for good. Its objects go by `delete_version`, after the remote index has followed."""
 
@@ -92,25 +106,27 @@ def withdraw(
             left_window=None if is_known else last_entry(env, before, version),
         )
 
-    return _commit(env, feature_id, expected, action)
+    return _commit(env, feature_id, change, expecting, action)
 
 
-def refresh(env: Environment, feature_id: str, change: Change, *, expected: Expected = None) -> VerifiedReleases:
+def refresh(env: Environment, feature_id: str, change: Change, *, expecting: Expecting = NOTHING) -> VerifiedReleases:
     """Sign the index again, with a new expiry."""
     return _commit(
         env,
         feature_id,
-        expected,
+        change,
+        expecting,
         lambda before, now: actions.refresh(before.index, change=change, now=now, policy=env.policy),
     )
 
 
-def remove(env: Environment, feature_id: str, change: Change, *, expected: Expected = None) -> VerifiedReleases:
+def remove(env: Environment, feature_id: str, change: Change, *, expecting: Expecting = NOTHING) -> VerifiedReleases:
     """Let the feature leave the remote index."""
     return _commit(
         env,
         feature_id,
-        expected,
+        change,
+        expecting,
         lambda before, now: actions.remove(before.index, change=change, now=now, policy=env.policy),
     )
 
@@ -140,23 +156,49 @@ def canary_since(env: Environment, state: VerifiedReleases) -> datetime:
 def _commit(
     env: Environment,
     feature_id: str,
-    expected: Expected,
+    change: Change,
+    expecting: Expecting,
     action: Callable[[VerifiedReleases, datetime], ReleaseIndex],
 ) -> VerifiedReleases:
+    done: VerifiedReleases | None = None
+
     def on_existing(before: VerifiedReleases | None) -> ReleaseIndex:
+        nonlocal done
         if before is None:
             raise TransientError(
                 Code.NOT_FOUND, "R6", "no version of this feature was ever published", where=feature_id
             )
-        if expected is not None and before.index.sequence != expected:
-            raise PreconditionError(
-                Code.CONFLICT,
-                "C6",
-                "the feature has changed since it was looked at",
-                where=feature_id,
-                expected=f"sequence {expected}",
-                seen=before.index.sequence,
-            )
+        done = _done(env, before, change, expecting.since)
+        if done is not None:
+            return before.index
+        _check_sequence(before.index, expecting.sequence)
         return action(before, env.clock())
 
-    return commit_releases(env, feature_id, on_existing)
+    committed = commit_releases(env, feature_id, on_existing)
+    return committed if done is None else done
+
+
+def _done(env: Environment, newest: VerifiedReleases, change: Change, since: int | None) -> VerifiedReleases | None:
+    """The state after the sequence `since` that this very change made, if it was made."""
+    if since is None or newest.index.sequence <= since:
+        return None
+    for state in releases_of(env, newest.index.feature_id).history(newest):
+        if state.index.sequence <= since:
+            return None
+        made = state.index.change
+        # A `promote` may leave it to the index which version that is.
+        if made is not None and made == (change if change.version else replace(change, version=made.version)):
+            return state
+    return None
+
+
+def _check_sequence(index: ReleaseIndex, expected: int | None) -> None:
+    if expected is not None and index.sequence != expected:
+        raise PreconditionError(
+            Code.CONFLICT,
+            "C6",
+            "the feature has changed since it was looked at",
+            where=index.feature_id,
+            expected=f"sequence {expected}",
+            seen=index.sequence,
+        )

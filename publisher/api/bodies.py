@@ -14,7 +14,8 @@ from artifact.versions import FEATURE_ID, SEMVER, VERSION_LENGTH
 BODY_LIMIT = 16 * 1024
 """Bytes of a request's body."""
 
-_PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$"
+_PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
+"""No control characters, and none that make a text look like another."""
 
 VersionText = Annotated[
     str,
@@ -38,16 +39,16 @@ RawVersion = Annotated[
 OperationText = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description="A purge operation's id")]
 Sequence = Annotated[int, Meta(ge=1)]
 
-HEADERS: dict[str, dict[str, Any]] = {
-    "Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    "If-Match": {"type": "string", "pattern": '^(\\*|"[1-9][0-9]{0,15}")$'},
-    "X-Actor": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
-}
-"""The schemas of the headers that a caller may send."""
-
 
 class Body(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a caller sends: nothing that is not named here."""
+
+    def __post_init__(self) -> None:
+        # `$` is the very end in a JSON Schema; in Python it also stands before a last line feed.
+        values = (getattr(self, name) for name in self.__struct_fields__)
+        texts = (text for value in values for text in (value if isinstance(value, list) else [value]))
+        if any(isinstance(text, str) and text.endswith("\n") for text in texts):
+            raise ValueError("a text ends in a line feed")
 
 
 class Canary(Body, frozen=True):
@@ -63,6 +64,11 @@ class Promote(Body, frozen=True):
     force: bool = False
     reason: Reason | None = None
     ticket: Ticket | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.force and self.reason is None:
+            raise ValueError("to force needs a reason")
 
 
 class Rollback(Body, frozen=True):
@@ -96,6 +102,13 @@ class Purge(Body, frozen=True):
     paths: Annotated[list[PointerPath], Meta(min_length=1, max_length=100)] | None = None
     featureId: FeatureText | None = None  # noqa: N815 (the document's own name)
     reason: Reason | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.paths is None) == (self.featureId is None):
+            raise ValueError("either paths or a featureId")
+        if self.featureId is not None and self.reason is None:
+            raise ValueError("to purge a whole feature needs a reason")
 
 
 class Answer(Struct, frozen=True):

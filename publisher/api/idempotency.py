@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
 from artifact.documents import canonical
-from artifact.errors import DeliveryError
+from artifact.errors import Code, DeliveryError
 from artifact.fields import format_time, parse_time
 from publisher.api.messages import Response
 from publisher.api.problems import problem, status_of
@@ -21,26 +21,24 @@ from publisher.content_types import private
 from publisher.pipeline import Pipeline
 from publisher.ports import Created
 
-KEY_LENGTH = 255
 LIMIT = 64 * 1024
 ABANDONED = timedelta(minutes=1)
-"""Nothing here takes so long: whoever began has died."""
+"""Whoever began has most likely died. Where it is only slow, the commit of one finds that of the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One request under a key. `scope` is what it is about: the route with its parameters.
 
-    `sequence` is the feature's before it began; `run` carries it out; `committed` finds its outcome where an earlier
-    attempt, begun at that sequence, has died after its commit.
+    `sequence` is the feature's before it began. `run` carries it out, unless it has been carried out since the sequence
+    that it is given: then it answers with that outcome.
     """
 
     scope: str
     key: str
     body: bytes
     sequence: int
-    run: Callable[[], Response]
-    committed: Callable[[int], Response | None]
+    run: Callable[[int], Response]
 
     @property
     def name(self) -> str:
@@ -57,13 +55,6 @@ def _digest(scope: str, key: str) -> str:
     return hashlib.sha256(f"{scope}\n{key}".encode()).hexdigest()
 
 
-def check_key(key: str) -> Response | None:
-    """A problem where the key is none."""
-    if 1 <= len(key) <= KEY_LENGTH and key.isascii() and key.isprintable():
-        return None
-    return problem(HTTPStatus.BAD_REQUEST, f"an Idempotency-Key has 1 to {KEY_LENGTH} printable ASCII characters")
-
-
 def once(pipeline: Pipeline, attempt: Attempt) -> Response:
     """The response of the first request under this key; carried out now where this is the first.
 
@@ -71,22 +62,22 @@ def once(pipeline: Pipeline, attempt: Attempt) -> Response:
     """
     now = pipeline.environment.clock()
     if _begin(pipeline, attempt, now):
-        return _finish(pipeline, attempt, attempt.run)
+        return _finish(pipeline, attempt, attempt.sequence)
     found = pipeline.state.read(attempt.name, limit=LIMIT)
     if found is None:
         return _busy()  # the first one has just failed
     record = json.loads(found.data)
+    age = now - parse_time(record["at"])
+    if age >= pipeline.retention.idempotency:
+        return _take_over(pipeline, attempt, attempt.sequence, now, found.etag)
     if record["body"] != attempt.sha256:
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used with another body", rule="C6")
+        return _other_body()
     if "status" in record:
-        if now - parse_time(record["at"]) >= pipeline.retention.idempotency:
-            pipeline.state.delete(attempt.name)
-            return once(pipeline, attempt)
         headers = {**record["headers"], "Idempotent-Replayed": "true"}
         return Response(record["status"], record["document"], headers)
-    if now - parse_time(record["at"]) < ABANDONED or not _take_over(pipeline, attempt, record, now, found.etag):
+    if age < ABANDONED:
         return _busy()
-    return _finish(pipeline, attempt, lambda: attempt.committed(int(record["sequence"])) or attempt.run())
+    return _take_over(pipeline, attempt, int(record["sequence"]), now, found.etag)
 
 
 def _begin(pipeline: Pipeline, attempt: Attempt, now: datetime) -> bool:
@@ -94,9 +85,12 @@ def _begin(pipeline: Pipeline, attempt: Attempt, now: datetime) -> bool:
     return pipeline.state.create(attempt.name, canonical(record), private(attempt.name)) is Created.NEW
 
 
-def _take_over(pipeline: Pipeline, attempt: Attempt, record: Mapping[str, Any], now: datetime, etag: str) -> bool:
-    ours = _running(attempt.sha256, int(record["sequence"]), now)
-    return pipeline.state.replace(attempt.name, canonical(ours), private(attempt.name), etag=etag) is not None
+def _take_over(pipeline: Pipeline, attempt: Attempt, since: int, now: datetime, etag: str) -> Response:
+    """Carry it out in place of who began it, or who had this key before; of several who try, one does."""
+    ours = canonical(_running(attempt.sha256, since, now))
+    if pipeline.state.replace(attempt.name, ours, private(attempt.name), etag=etag) is None:
+        return _busy()
+    return _finish(pipeline, attempt, since)
 
 
 def _running(sha256: str, sequence: int, now: datetime) -> dict[str, Any]:
@@ -104,9 +98,9 @@ def _running(sha256: str, sequence: int, now: datetime) -> dict[str, Any]:
     return {"body": sha256, "sequence": sequence, "at": format_time(now), "owner": secrets.token_hex(16)}
 
 
-def _finish(pipeline: Pipeline, attempt: Attempt, run: Callable[[], Response]) -> Response:
+def _finish(pipeline: Pipeline, attempt: Attempt, since: int) -> Response:
     try:
-        response = run()
+        response = attempt.run(since)
     except DeliveryError as error:
         if status_of(error) < HTTPStatus.INTERNAL_SERVER_ERROR:
             pipeline.state.delete(attempt.name)  # it was refused; any other may have been committed
@@ -128,4 +122,15 @@ def _finish(pipeline: Pipeline, attempt: Attempt, run: Callable[[], Response]) -
 
 
 def _busy() -> Response:
-    return problem(HTTPStatus.CONFLICT, "the first request under this Idempotency-Key is still at work", retry_after=5)
+    return problem(
+        HTTPStatus.CONFLICT,
+        "the first request under this Idempotency-Key is still at work",
+        code=Code.CONFLICT,
+        rule="C6",
+        headers={"Retry-After": "5"},
+    )
+
+
+def _other_body() -> Response:
+    what = "this Idempotency-Key was used with another body"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, what, code=Code.CONFLICT, rule="C6")

@@ -9,7 +9,9 @@ from typing import Any
 
 from msgspec.json import schema_components
 
+from artifact.errors import ContentError
 from publisher.api import bodies
+from publisher.api.headers import IDEMPOTENCY_KEY
 from publisher.api.messages import JSON, PROBLEM
 from publisher.api.routes import ROUTES, Route
 
@@ -19,6 +21,9 @@ _PARAMETERS = {
     "operation": bodies.OperationText,
 }
 _ALWAYS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+_RETRIED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+"""Their answers say when to come back."""
 
 
 @cache
@@ -63,7 +68,10 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
         "security": [{"functionKey": []}],
         "parameters": [*_path_parameters(route, of), *_header_parameters(route)],
         "responses": {
-            str(int(route.status)): _response(route.status, JSON, of[str(route.answer)]),
+            str(int(route.status)): {
+                **_response(route.status, JSON, of[str(route.answer)]),
+                "headers": _answer_headers(route),
+            },
             **{
                 str(int(status)): _response(status, PROBLEM, of[str(bodies.Problem)])
                 for status in sorted({*route.problems, *_ALWAYS})
@@ -73,7 +81,8 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     # The platform itself answers a missing key, with no document.
     operation["responses"]["401"] = {"description": HTTPStatus.UNAUTHORIZED.phrase}
     if route.body is not None:
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": of[str(route.body)]}}}
+        required = _is_required(route.body)
+        operation["requestBody"] = {"required": required, "content": {JSON: {"schema": of[str(route.body)]}}}
     return operation
 
 
@@ -87,13 +96,46 @@ def _path_parameters(route: Route, of: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "header", "required": False, "description": text, "schema": bodies.HEADERS[name]}
-        for name, text in route.headers.items()
+        {
+            "name": header.name,
+            "in": "header",
+            "required": False,
+            "description": header.description,
+            "schema": header.schema(),
+        }
+        for header in route.headers
     ]
 
 
+def _is_required(body: type[bodies.Body]) -> bool:
+    """Whether an action is not allowed without a body, which is an empty object."""
+    try:
+        bodies.read(b"", body)
+    except ContentError:
+        return True
+    return False
+
+
+def _answer_headers(route: Route) -> dict[str, Any]:
+    headers = {}
+    if route.status is HTTPStatus.ACCEPTED:
+        headers["Location"] = _header("Where its state is told")
+    if route.answer in {bodies.Feature, bodies.Released}:
+        headers["ETag"] = _header("The sequence, for `If-Match`")
+    if IDEMPOTENCY_KEY in route.headers:
+        headers["Idempotent-Replayed"] = _header("`true` where this is the answer of an earlier request", always=False)
+    return headers
+
+
+def _header(description: str, *, always: bool = True) -> dict[str, Any]:
+    return {"description": description, "required": always, "schema": {"type": "string"}}
+
+
 def _response(status: HTTPStatus, media_type: str, schema: Any) -> dict[str, Any]:
-    return {"description": status.phrase, "content": {media_type: {"schema": schema}}}
+    response: dict[str, Any] = {"description": status.phrase, "content": {media_type: {"schema": schema}}}
+    if media_type == PROBLEM and status in _RETRIED:
+        response["headers"] = {"Retry-After": _header("Seconds")}
+    return response
 
 
 def _health(of: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
+from artifact.errors import Code
+from publisher.api.headers import ACTOR
 from publisher.api.messages import Request, Response
 from publisher.api.problems import problem
 
-ACTOR_LENGTH = 128
 _ROLE_CLAIMS = {"roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"}
 _NAME_CLAIMS = ("preferred_username", "name", "azp", "appid")
 
@@ -49,21 +50,22 @@ def authenticate(request: Request, power: Power) -> Principal | Response:
         return _with_key(request)
     principal = _decoded(request.header("x-ms-client-principal"))
     if principal is None:
-        return problem(HTTPStatus.UNAUTHORIZED, "sign in first")
-    claims = [claim for claim in principal.get("claims", []) if isinstance(claim, dict)]
-    roles = {claim.get("val") for claim in claims if claim.get("typ") in _ROLE_CLAIMS}
-    if power.role not in roles:
-        return problem(HTTPStatus.FORBIDDEN, f"this needs the role {power.role}")
-    return Principal(_name(request, claims))
+        return problem(
+            HTTPStatus.UNAUTHORIZED,
+            "sign in first",
+            code=Code.UNAUTHORIZED,
+            rule="C6",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    claims = _claims(principal)
+    if power.role not in {value for kind, value in claims if kind in _ROLE_CLAIMS}:
+        return problem(HTTPStatus.FORBIDDEN, f"this needs the role {power.role}", code=Code.UNAUTHORIZED, rule="C6")
+    return Principal(_name(request, dict(claims)))
 
 
-def _with_key(request: Request) -> Principal | Response:
-    named = request.header("x-actor")
-    if named is None:
-        return Principal("function key")
-    if not 1 <= len(named) <= ACTOR_LENGTH or not named.isprintable():
-        return problem(HTTPStatus.BAD_REQUEST, f"X-Actor has 1 to {ACTOR_LENGTH} printable characters")
-    return Principal(f"{named} (by function key)")
+def _with_key(request: Request) -> Principal:
+    named = ACTOR.read(request)
+    return Principal("function key" if named is None else f"{named} (by function key)")
 
 
 def _decoded(header: str | None) -> dict[str, Any] | None:
@@ -74,8 +76,14 @@ def _decoded(header: str | None) -> dict[str, Any] | None:
     return document if isinstance(document, dict) and isinstance(document.get("claims"), list) else None
 
 
-def _name(request: Request, claims: list[dict[str, Any]]) -> str:
-    named = {claim.get("typ"): claim.get("val") for claim in claims}
+def _claims(principal: dict[str, Any]) -> list[tuple[str, str]]:
+    """Types and values; a type may come several times."""
+    claims = [claim for claim in principal["claims"] if isinstance(claim, dict)]
+    pairs = [(claim.get("typ"), claim.get("val")) for claim in claims]
+    return [(kind, value) for kind, value in pairs if isinstance(kind, str) and isinstance(value, str)]
+
+
+def _name(request: Request, named: dict[str, str]) -> str:
     names = [request.header("x-ms-client-principal-name"), *(named.get(claim) for claim in _NAME_CLAIMS)]
-    found = next((str(name) for name in names if name), "unnamed principal")
-    return "".join(character for character in found if character.isprintable())[:ACTOR_LENGTH]
+    found = next((name for name in names if name), "unnamed principal")
+    return "".join(character for character in found if character.isprintable())[: ACTOR.longest]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from artifact.errors import Code, ConfigurationError, ContentError, DeliveryError
 from publisher.api.messages import PROBLEM, Response
 from publisher.chain import StoredStateError
+from publisher.logs import without_secrets
 from publisher.release import PreconditionError
 
-RETRY_SECONDS = 30
+RETRY_SECONDS = "30"
+
+_PLACES = re.compile(r"\w[\w+.-]*://[^\s\"'<>)\]]+|\b[\w-]+(?:\.[\w-]+)*\.(?:windows\.net|azure\.(?:net|com))\b")
+"""URLs, and names of storage, vaults and the platform's management."""
 
 _BAD = {Code.DOCUMENT_INVALID, Code.SCHEMA_INVALID, Code.PATH_INVALID}
 _CONFLICTS = {Code.CONFLICT, Code.VERSION_EXISTS, Code.VERSION_WITHDRAWN}
@@ -24,13 +30,12 @@ def problem(
     *,
     code: str | None = None,
     rule: str | None = None,
-    retry_after: int | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem document; `retry_after` in seconds."""
+    """A problem document."""
     document = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
     known = {name: value for name, value in (("code", code), ("rule", rule)) if value is not None}
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return Response(int(status), {**document, **known}, headers, PROBLEM)
+    return Response(int(status), {**document, **known}, headers or {}, PROBLEM)
 
 
 def of(error: Exception) -> Response:
@@ -42,9 +47,14 @@ def of(error: Exception) -> Response:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("the API failed: %s", error)
         # Where and what was seen may name the storage.
-        retry_after = RETRY_SECONDS if status is HTTPStatus.SERVICE_UNAVAILABLE else None
-        return problem(status, error.what, code=error.code, rule=error.rule, retry_after=retry_after)
+        headers = {"Retry-After": RETRY_SECONDS} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+        return problem(status, error.what, code=error.code, rule=error.rule, headers=headers)
     return problem(status, error.message, code=error.code, rule=error.rule)
+
+
+def told(text: str) -> str:
+    """What was stored of a fault, as it may be shown: without secrets and without addresses."""
+    return _PLACES.sub("***", without_secrets(text))
 
 
 def status_of(error: DeliveryError) -> HTTPStatus:

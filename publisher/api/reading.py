@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from http import HTTPStatus
 from typing import Any
@@ -11,14 +12,17 @@ from artifact.errors import Code, ContentError, TransientError
 from artifact.versions import check_feature_id
 from publisher import purge
 from publisher.api.messages import Request, Response
+from publisher.api.problems import told
 from publisher.operations import Operation
 from publisher.pipeline import Pipeline
-from publisher.receipts import RECEIPT_LIMIT
+from publisher.receipts import FINAL, RECEIPT_LIMIT
 from publisher.status import FeatureStatus, status
 
 MOST_RECEIPTS = 100
 _RAW_VERSION = re.compile(r"[!-.0-~]{1,200}")
 """A receipt stands under the raw name where that is no version (B4); it never holds a `/`."""
+
+logger = logging.getLogger("favn.publisher.api")
 
 
 def features(pipeline: Pipeline, request: Request) -> Response:
@@ -51,7 +55,7 @@ def receipts(pipeline: Pipeline, request: Request) -> Response:
     there = list(pipeline.receipts.list(f"{feature_id}/{version}/"))
     newest = sorted(there, key=lambda info: info.last_modified, reverse=True)[:MOST_RECEIPTS]
     read = (pipeline.receipts.read(info.name, limit=RECEIPT_LIMIT) for info in newest)
-    return Response(HTTPStatus.OK, [json.loads(found.data) for found in read if found is not None])
+    return Response(HTTPStatus.OK, [_receipt(found.data) for found in read if found is not None])
 
 
 def purge_operation(pipeline: Pipeline, request: Request) -> Response:
@@ -59,16 +63,28 @@ def purge_operation(pipeline: Pipeline, request: Request) -> Response:
     found = purge.operation(pipeline, request.parameters["operation"])
     if found is None:
         raise _not_found("no such operation", "path")
-    return Response(HTTPStatus.OK, operation_document(found))
+    return Response(HTTPStatus.OK, _operation(found))
 
 
-def operation_document(found: Operation) -> dict[str, Any]:
-    """An operation as it is shown: what went wrong without its place, which may name the CDN's address."""
-    return found.document()
+def _operation(found: Operation) -> dict[str, Any]:
+    document = found.document()
+    return document if found.error is None else {**document, "error": told(found.error)}
+
+
+def _receipt(data: bytes) -> dict[str, Any]:
+    """A receipt; what it says of the content is said as it stands, what of a fault without its place."""
+    receipt: dict[str, Any] = json.loads(data)
+    if receipt["status"] in FINAL or "error" not in receipt:
+        return receipt
+    return {**receipt, "error": {**receipt["error"], "message": told(receipt["error"]["message"])}}
 
 
 def _feature(found: FeatureStatus) -> dict[str, Any]:
-    return found.document()
+    error = found.error
+    if error is None:
+        return found.document()
+    logger.error("%s: %s", found.feature_id, error)
+    return {**found.document(), "error": {**error.as_json(), "message": error.what}}
 
 
 def _not_found(what: str, where: str) -> TransientError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from publisher.api import acting, bodies, reading
+from publisher.api.headers import ACTOR, IDEMPOTENCY_KEY, IF_MATCH, Header
 from publisher.api.messages import Request, Response
 from publisher.api.principal import Power, Principal
 from publisher.pipeline import Pipeline
@@ -41,7 +42,7 @@ class Route:
     answer: type
     status: HTTPStatus = HTTPStatus.OK
     body: type[bodies.Body] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: tuple[Header, ...] = ()
     problems: tuple[HTTPStatus, ...] = _READING
 
 
@@ -59,17 +60,13 @@ def _action(name: str, summary: str, handler: Handler, body: type[bodies.Body]) 
         handler=handler,
         answer=bodies.Released,
         body=body,
-        headers=ACTION_HEADERS,
+        headers=_ACTION_HEADERS,
         problems=(*_ACTING, HTTPStatus.PRECONDITION_FAILED),
     )
 
 
-ONCE = "Idempotency-Key"
-ACTION_HEADERS = {
-    ONCE: "The same request under the same key is carried out once; kept for 24 hours.",
-    "If-Match": "The sequence that the action is meant for, as the feature's ETag shows it.",
-    "X-Actor": "Who asks, where a function key is all that the platform knows.",
-}
+_PURGE_HEADERS = (IDEMPOTENCY_KEY, ACTOR)
+_ACTION_HEADERS = (*_PURGE_HEADERS, IF_MATCH)
 
 ROUTES = (
     Route("read_features", "GET", "features", Power.READ, "All features of the environment",
@@ -89,7 +86,7 @@ ROUTES = (
     _action("remove", "Let the feature leave the remote index", acting.remove, bodies.Remove),
     Route("purge_paths", "POST", "purge", Power.PURGE, "Let the CDN forget pointers, or a whole feature",
           acting.purge_paths, bodies.Accepted, HTTPStatus.ACCEPTED, bodies.Purge,
-          {name: text for name, text in ACTION_HEADERS.items() if name != "If-Match"},
+          _PURGE_HEADERS,
           (*(status for status in _ACTING if status is not HTTPStatus.NOT_FOUND), HTTPStatus.TOO_MANY_REQUESTS)),
     Route("purge_operation", "GET", "purge/{operation}", Power.PURGE, "What became of a purge",
           _reading(reading.purge_operation), bodies.Operation,

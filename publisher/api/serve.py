@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
+from artifact.errors import Code
 from publisher.api import problems
 from publisher.api.messages import JSON, Request, Response
 from publisher.api.principal import Principal, authenticate
@@ -19,7 +20,9 @@ def serve(route: Route, pipeline: Callable[[], Pipeline], request: Request) -> R
         if not isinstance(principal, Principal):
             return principal
         if route.body is not None and request.body and not _is_json(request):
-            return problems.problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON}")
+            return problems.problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON}", code=Code.DOCUMENT_INVALID, rule="C6"
+            )
         return route.handler(pipeline(), principal, request)
     except Exception as error:  # noqa: BLE001 (this is the edge)
         return problems.of(error)

@@ -12,7 +12,11 @@ from publisher.api.messages import JSON, Request, Response
 from publisher.api.routes import ROUTES
 from publisher.api.serve import serve
 from publisher.pipeline import Pipeline
-from tests.publisher.world import FEATURE
+from tests.publisher.platform import bodies
+from tests.publisher.world import FEATURE, World
+from tests.simulator.faults import Faulty
+
+WHY = {"reason": "blank page", "ticket": "INC-7"}
 
 
 @dataclass(frozen=True)
@@ -43,3 +47,21 @@ def client_principal(*roles: str, name: str = "anna@example.org") -> str:
     """`X-MS-CLIENT-PRINCIPAL`, as the platform's authentication makes it."""
     claims = [{"typ": "preferred_username", "val": name}, *({"typ": "roles", "val": role} for role in roles)]
     return base64.b64encode(json.dumps({"auth_typ": "aad", "claims": claims}).encode()).decode()
+
+
+def caller_in(world: World) -> Caller:
+    """1.1.0 is active, 1.2.0 is the canary."""
+    world.publish("1.0.0")
+    world.publish("1.1.0")
+    world.publish("1.2.0", channel="canary")
+    return Caller(world.pipeline, {"x-actor": "anna"})
+
+
+def in_storage(caller: Caller, store: Faulty) -> Caller:
+    """The same caller, whose requests meet another storage."""
+    pipeline = caller.pipeline
+    return replace(caller, pipeline=replace(pipeline, environment=replace(pipeline.environment, artifacts=store)))
+
+
+def changed(world: World) -> bool:
+    return world.index().sequence != 3 or bool(bodies(world.pipeline.changes))
