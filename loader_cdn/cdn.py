@@ -11,7 +11,7 @@ from artifact.documents import MANIFEST_LIMIT, RELEASES_LIMIT
 from artifact.errors import Code, ContentError, DeliveryError
 from artifact.manifest import VerifiedManifest, parse_manifest
 from artifact.paths import MANIFEST
-from artifact.releases import Entry
+from artifact.releases import POINTER, Entry
 from loader_cdn.accept import Judge
 from loader_cdn.disk import Checker
 from loader_cdn.origin import shown
@@ -34,13 +34,34 @@ def read_indexes(works: Iterable[Work], transfer: Transfer, judge: Judge) -> Non
             _stay(work, judge)
         else:
             asked.append((_index_request(work), work))
+    missing: list[tuple[Work, DeliveryError]] = []
     for _, work, answer in _answers(transfer, asked):
         if isinstance(answer, DeliveryError):
-            work.fail(answer)
+            if answer.code is Code.NOT_FOUND and work.registration.pinned is not None:
+                missing.append((work, answer))
+            else:
+                work.fail(answer)
         elif isinstance(answer, NotModified):
             _stay(work, judge)
         else:
             _accept(work, answer, judge)
+    _read_pointers(missing, transfer, judge)
+
+
+def _read_pointers(missing: Sequence[tuple[Work, DeliveryError]], transfer: Transfer, judge: Judge) -> None:
+    """Who asks for a state before it is there makes an edge remember that it is not (T15). The pointer holds the same
+    bytes, if it holds those that the remote index pins.
+    """
+    asked = [
+        (DocumentRequest(f"{work.registration.base_url}{POINTER}", RELEASES_LIMIT), (work, error))
+        for work, error in missing
+    ]
+    for _, (work, error), answer in _answers(transfer, asked):
+        pinned = work.registration.pinned
+        if pinned is not None and isinstance(answer, Response) and _sha256(answer.data) == pinned.releases_sha256:
+            _accept(work, answer, judge)
+        else:
+            work.fail(error)
 
 
 def read_manifests(wanted: Sequence[tuple[Work, Entry]], transfer: Transfer, checker: Checker) -> None:
@@ -61,7 +82,7 @@ def read_manifests(wanted: Sequence[tuple[Work, Entry]], transfer: Transfer, che
 def checked_manifest(data: bytes, url: str, work: Work, entry: Entry, checker: Checker) -> VerifiedManifest:
     """The manifest that the release index lists, whatever its bytes came from. Raises ContentError."""
     where = shown(url)
-    seen = hashlib.sha256(data).hexdigest()
+    seen = _sha256(data)
     if seen != entry.manifest_sha256:
         # An HTML page with status 200, or a poisoned edge: its hash tells an operator which (T15, T16).
         raise ContentError(
@@ -88,6 +109,10 @@ def _answers(
     subjects = {id(request): subject for request, subject in asked}
     for request, answer in transfer.get_all([request for request, _ in asked]):
         yield request, subjects[id(request)], answer
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _is_pinned_to_disk(work: Work) -> bool:

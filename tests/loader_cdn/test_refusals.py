@@ -319,6 +319,34 @@ def test_documents_of_several_moments_make_a_reader_late_and_never_inconsistent(
     assert site.row().result is Result.UPDATED
 
 
+def test_t15_a_404_that_an_edge_remembers_of_the_next_state_does_not_hurt(site: Delivery) -> None:
+    """Whoever asked for it before it was there: the pointer holds the same bytes."""
+    site.publish("1.0.0")
+    site.sync()
+    site.cdn.stale(f"{FEATURE}/releases.2.json")
+    site.publish("1.1.0", files=CHANGED)
+
+    assert site.row().result is Result.UPDATED
+    assert site.tree() == site.published("1.0.0", "1.1.0")
+    with site.cdn.watched() as asked:
+        assert site.row().result is Result.UNCHANGED
+    assert [request.path for request in asked] == ["remote-index.json"]
+
+
+def test_t15_where_the_pointer_is_stale_too_the_reader_is_late_and_says_what_is_missing(site: Delivery) -> None:
+    site.publish("1.0.0")
+    site.sync()
+    stood = site.tree()
+    site.cdn.stale(f"{FEATURE}/releases.2.json", RELEASES)
+    site.publish("1.1.0", files=CHANGED)
+
+    row = site.row()
+    assert row.result is Result.KEPT
+    assert row.error is not None
+    assert (row.error.code, row.error.where) == (Code.NOT_FOUND, f"{site.cdn.url}{FEATURE}/releases.2.json")
+    assert site.tree() == stood
+
+
 def test_another_release_index_than_the_remote_index_names_is_refused(site: Delivery) -> None:
     """T10, I2."""
     site.publish("1.0.0")
