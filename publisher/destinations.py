@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from artifact.errors import ConfigurationError
 from publisher.adapters.folder import FolderStore
+from publisher.loopback import is_loopback
 from publisher.ports import BulkStore, Leases, Store, StreamStore
 
 EXPECTED = "a storage connection string, https://ACCOUNT.blob.core.windows.net[?SAS], or file:///FOLDER"
@@ -104,11 +104,11 @@ def _check_account_url(url: SplitResult) -> None:
     host = url.hostname or ""
     shown = f"{url.scheme}://{host}{url.path}"
     segments = len([segment for segment in url.path.split("/") if segment])
-    if not host or "@" in url.netloc or url.fragment or segments != (1 if _is_loopback(host) else 0):
+    if not host or "@" in url.netloc or url.fragment or segments != (1 if is_loopback(host) else 0):
         raise _wrong("not a storage account's URL; it names no container", shown)
     if url.query and "sig=" not in url.query:
         raise _wrong("what follows the ? is no SAS", shown)
-    if url.scheme == "http" and not _is_loopback(host):
+    if url.scheme == "http" and not is_loopback(host):
         raise _wrong("plain http is for loopback addresses", shown)
     if url.scheme == "http" and not url.query:
         raise _wrong("an identity needs https; plain http takes a SAS or a connection string", shown)
@@ -116,10 +116,3 @@ def _check_account_url(url: SplitResult) -> None:
 
 def _wrong(what: str, seen: str | None = None) -> ConfigurationError:
     return ConfigurationError(what, where="destination", expected=EXPECTED, seen=seen)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

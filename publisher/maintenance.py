@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping
 from artifact.errors import DeliveryError
 from artifact.releases import ReleaseIndex
 from artifact.remote_index import POINTER
-from publisher import cleanup, purge, retention, sweep, telemetry
+from publisher import cleanup, purge, purging, retention, sweep, telemetry
 from publisher.changes import announce
 from publisher.indexes import remote_of
+from publisher.lateness import Served
 from publisher.pipeline import Pipeline
 from publisher.refresh import refresh_due
 from publisher.repair import repair
+from publisher.status import status
 
 logger = logging.getLogger("favn.publisher.maintenance")
 
@@ -29,9 +31,7 @@ def repair_indexes(pipeline: Pipeline) -> None:
         announce(pipeline, feature_id)
     if found.remote_moved:
         purge.request(pipeline, [purge.REMOTE_INDEX], actor="repair", reason="the pointer was written anew")
-    lost = purge.resume(pipeline)
-    if lost:
-        logger.warning("%d purges whose message was lost are tried again", lost)
+    purging.resume(pipeline)
     if POINTER not in found.failed:
         _measure(pipeline, found.heads)
     _report(found.failed)
@@ -77,6 +77,26 @@ def remove_old(pipeline: Pipeline) -> None:
     for leftover in leftovers:
         cleanup.carry_out(pipeline, leftover)
     _report(failed)
+
+
+def measure_edges(pipeline: Pipeline) -> None:
+    """How late what readers get is, of every index at every edge, as a metric."""
+    if not pipeline.edges:
+        return
+    env = pipeline.environment
+    found = status(env.artifacts, env.trust, edges=pipeline.edges, now=env.clock(), feature_id=None, limits=env.limits)
+    _edges("remote-index", found.edges)
+    for feature in found.features:
+        _edges(feature.feature_id, feature.edges)
+
+
+def _edges(index: str, edges: Mapping[str, Served]) -> None:
+    for edge, served in edges.items():
+        if served.error is not None:
+            logger.warning("%s at %s: %s", index, edge, served.error)
+            telemetry.edge_failed(edge, served.error.code)
+        elif served.late is not None:
+            telemetry.edge_serves(edge, index, served.late)
 
 
 def _measure(pipeline: Pipeline, heads: Iterable[ReleaseIndex]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ OPEN_ONES, ENDED_ONES = "purge/open/", "purge/ended/"
 """Two folders, so that those that wait are found without a look at all that ever were."""
 
 LIMIT = 256 * 1024
+READERS = 16
 _OPERATION = re.compile("[0-9a-f]{32}")
 
 
@@ -27,7 +29,8 @@ _OPERATION = re.compile("[0-9a-f]{32}")
 class Operation:
     """One request to purge. `state` is `queued`, `running`, `succeeded` or `failed`.
 
-    `error` says what went wrong at the last of `attempts`, also while it is tried again.
+    `error` says what went wrong at the last of `attempts`, also while it is tried again. `pending`: by the name of an
+    endpoint of the CDN the paths that it has not forgotten yet; None: no endpoint has forgotten any.
     """
 
     operation: str
@@ -39,6 +42,11 @@ class Operation:
     ended_at: datetime | None = None
     attempts: int = 0
     error: str | None = None
+    pending: Mapping[str, tuple[str, ...]] | None = None
+
+    def waiting(self, endpoint: str) -> tuple[str, ...]:
+        """What this endpoint is still to forget."""
+        return self.paths if self.pending is None else self.pending.get(endpoint, ())
 
     @property
     def name(self) -> str:
@@ -62,6 +70,7 @@ class Operation:
             "endedAt": None if self.ended_at is None else format_time(self.ended_at),
             "attempts": self.attempts,
             "error": self.error,
+            "pending": None if self.pending is None else {name: list(paths) for name, paths in self.pending.items()},
         }
         return {name: value for name, value in document.items() if value is not None}
 
@@ -69,7 +78,7 @@ class Operation:
     def parse(cls, data: bytes) -> Operation:
         """What `document` was stored as."""
         document = json.loads(data)
-        ended_at = document.get("endedAt")
+        ended_at, pending = document.get("endedAt"), document.get("pending")
         return cls(
             document["operation"],
             document["state"],
@@ -80,6 +89,7 @@ class Operation:
             None if ended_at is None else parse_time(ended_at),
             document["attempts"],
             document.get("error"),
+            None if pending is None else {name: tuple(paths) for name, paths in pending.items()},
         )
 
 
@@ -95,12 +105,21 @@ def find(container: Store, operation_id: str) -> Operation | None:
     return _read(container, ENDED_ONES, operation_id) or _read(container, OPEN_ONES, operation_id)
 
 
+def find_unended(container: Store, operation_id: str) -> Operation | None:
+    """The operation, unless it has ended. What a death left of it among the open ones goes."""
+    found = find(container, operation_id)
+    if found is not None and found.has_ended:
+        container.delete(f"{OPEN_ONES}{operation_id}.json")
+        return None
+    return found
+
+
 def find_open(container: Store) -> Iterator[Operation]:
-    """All operations that have not ended."""
-    for info in container.list(OPEN_ONES):
-        found = find(container, info.name.removeprefix(OPEN_ONES).removesuffix(".json"))
-        if found is not None and not found.has_ended:
-            yield found
+    """All operations that have not ended, and those of which a death has left that."""
+    names = (info.name for info in container.list(OPEN_ONES))
+    ids = [name.removeprefix(OPEN_ONES).removesuffix(".json") for name in names]
+    with ThreadPoolExecutor(READERS, thread_name_prefix="operations") as pool:
+        yield from (found for found in pool.map(lambda one: _read(container, OPEN_ONES, one), ids) if found is not None)
 
 
 def update(container: Store, operation: Operation, **changes: Any) -> Operation:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from publisher.environment import Environment
-from publisher.ports import Leases, MessageQueue, Purger, Store, StreamStore
+from publisher.ports import CdnEndpoint, Leases, MessageQueue, Reader, Store, StreamStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,9 @@ class Retention:
 class Pipeline:
     """`state` is a private container of the app's own: purge operations, idempotency records, leases.
 
-    `changes` tells of features whose release index changed (I3), `purges` of purge operations (W4), `poison` holds the
-    blob events that the platform gave up. `sleep` waits so many seconds.
+    `changes` tells of features whose release index changed (I3), `purges` that purges wait (W4), `poison` holds the
+    blob events that the platform gave up. `cdn`: empty where there is nothing to purge. `edges`: what
+    readers get of `artifacts`, by the edges' hosts. `sleep` waits so many seconds.
     """
 
     environment: Environment
@@ -45,6 +46,7 @@ class Pipeline:
     purges: MessageQueue
     poison: MessageQueue
     leases: Leases
-    purger: Purger
+    cdn: tuple[CdnEndpoint, ...] = ()
+    edges: Mapping[str, Reader] = field(default_factory=dict)
     retention: Retention = field(default_factory=Retention)
     sleep: Callable[[float], None] = time.sleep

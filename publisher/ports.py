@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import BinaryIO, Protocol
 
+from artifact.errors import Code, TransientError
+
 
 @dataclass(frozen=True, slots=True)
 class ContentSettings:
@@ -194,12 +196,49 @@ class Leases(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A purge that a CDN has begun and not ended: to be looked after with `token`, not before `pause` is over."""
+
+    token: str
+    pause: timedelta
+
+
+class PurgeError(TransientError):
+    """A CDN did not do what it was asked. `is_over`: a purge that was begun has ended without success, or is not known
+    any more; otherwise it goes on. `pause`: the CDN itself wants to be left alone for so long.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        code: Code = Code.TRANSPORT_FAILED,
+        seen: object = None,
+        is_over: bool = False,
+        pause: timedelta = timedelta(0),
+    ) -> None:
+        super().__init__(code, "W4", what, where="purge", seen=seen)
+        self.is_over = is_over
+        self.pause = pause
+
+
 class Purger(Protocol):
-    """A CDN's purge."""
+    """The purge of one endpoint of a CDN."""
 
-    def purge(self, paths: Sequence[str]) -> None:
-        """Let the CDN forget these paths: absolute, at most 100; `*` stands only at the end.
+    def purge(self, paths: Sequence[str], token: str | None) -> InFlight | None:
+        """Begin to let these paths be forgotten: absolute, `*` stands only at the end. With the `token` of a purge that
+        was begun, look after that one instead, once.
 
-        Returns when it is done. Raises TransientError where it cannot be done now.
+        Returns None when it is done. Raises PurgeError.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class CdnEndpoint:
+    """One endpoint. `name` is that of its record; one call takes at most `most` paths, and one call is in flight."""
+
+    name: str
+    purger: Purger
+    most: int

@@ -22,7 +22,8 @@ POISON = "webjobs-blobtrigger-poison"
 class Settings:
     """`storage` is a connection string or an account URL, as `queues` is, of the same account; `trust_keys` and
     `release_key` a file's path or the text, the latter also a secret of a Key Vault, which is read again after
-    `release_key_reread`; `purge_url` where the CDN is told to forget, None without a CDN.
+    `release_key_reread`; `purge_endpoints` as
+    `cdn.parse_endpoints` takes them; `edge_urls` are base URLs of what readers get.
     """
 
     storage: str
@@ -35,7 +36,8 @@ class Settings:
     takeover: timedelta
     pointer_max_age: int
     retention: Retention
-    purge_url: str | None
+    purge_endpoints: str
+    edge_urls: tuple[str, ...]
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Settings:
@@ -62,7 +64,8 @@ class Settings:
                 quarantine=_days(variables, "FAVN_QUARANTINE_RETENTION_SECONDS", 30),
                 receipts=_days(variables, "FAVN_RECEIPT_RETENTION_SECONDS", 90),
             ),
-            purge_url=variables.get("FAVN_PURGE_URL") or None,
+            purge_endpoints=variables.get("FAVN_PURGE_ENDPOINTS", ""),
+            edge_urls=tuple(variables.get("FAVN_EDGE_URLS", "").split()),
         )
 
 

@@ -22,6 +22,10 @@ _purges = _meter.create_counter("favn.purges", "{operation}", "purges that ended
 _queue_age = _meter.create_gauge("favn.queue.age", "s", "how long the oldest message has waited, by queue")
 _index_age = _meter.create_gauge("favn.index.age", "s", "how long ago an index was signed")
 _index_left = _meter.create_gauge("favn.index.left", "s", "how long an index is still valid")
+_edge_late = _meter.create_gauge("favn.edge.late", "s", "since when an edge could have served something newer")
+_edge_failed = _meter.create_counter(
+    "favn.edge.failed", "{look}", "looks at an edge that showed nothing right, by code"
+)
 
 
 @contextmanager
@@ -64,3 +68,13 @@ def index_stands(index: str, signed_at: datetime | None, expires_at: datetime | 
         _index_age.set((now - signed_at).total_seconds(), {"index": index})
     if expires_at is not None:
         _index_left.set((expires_at - now).total_seconds(), {"index": index})
+
+
+def edge_serves(edge: str, index: str, late: timedelta) -> None:
+    """How late an edge is with an index: a feature's id, or `remote-index`."""
+    _edge_late.set(late.total_seconds(), {"edge": edge, "index": index})
+
+
+def edge_failed(edge: str, code: str) -> None:
+    """An edge did not answer, or not what was signed."""
+    _edge_failed.add(1, {"edge": edge, "code": code})

@@ -8,13 +8,15 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
+from urllib.parse import urlsplit
 
 from publisher import logs
+from publisher.cdn import parse_endpoints
 from publisher.destinations import open_destination
 from publisher.environment import Environment
 from publisher.keyfiles import load_trust
 from publisher.pipeline import Pipeline
-from publisher.ports import BulkStore, Purger
+from publisher.ports import BulkStore
 from publisher.release_key import check_release_key
 from publisher.settings import CHANGES, POISON, PURGES, Settings
 from publisher.signers import signer_source
@@ -58,6 +60,7 @@ def _watch() -> None:
 
 @cache
 def _opened() -> Callable[[], Pipeline]:
+    from publisher.adapters.http import HttpReader  # noqa: PLC0415
     from publisher.adapters.queue_account import QueueAccount  # noqa: PLC0415 (the app indexes without it)
 
     settings = Settings.of(os.environ)
@@ -65,7 +68,8 @@ def _opened() -> Callable[[], Pipeline]:
     inbox = storage.of_account()
     queues = QueueAccount(settings.queues)
     changes, purges, poison = (queues.queue(name) for name in (CHANGES, PURGES, POISON))
-    purger = _purger(settings)
+    cdn = parse_endpoints(settings.purge_endpoints, where="FAVN_PURGE_ENDPOINTS")
+    edges = {urlsplit(url).netloc: HttpReader(url) for url in settings.edge_urls}
     environment = _environment(settings, storage.artifacts)
     storage.ensure_containers()
 
@@ -80,7 +84,8 @@ def _opened() -> Callable[[], Pipeline]:
             purges=purges,
             poison=poison,
             leases=inbox.leases,
-            purger=purger,
+            cdn=cdn,
+            edges=edges,
             retention=settings.retention,
         )
 
@@ -108,9 +113,3 @@ def _environment(settings: Settings, artifacts: BulkStore) -> Callable[[], Envir
         )
 
     return of_now
-
-
-def _purger(settings: Settings) -> Purger:
-    from publisher.adapters.purge import EdgePurger, NoCdn  # noqa: PLC0415
-
-    return NoCdn() if settings.purge_url is None else EdgePurger(settings.purge_url)

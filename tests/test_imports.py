@@ -13,7 +13,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("artifact", "publisher", "loader_cdn", "tools", "tests", "function_app")
-EDGES = ("publisher.triggers", "publisher.cli", "publisher.wiring", "publisher.destinations", "publisher.signers")
+EDGES = (
+    "publisher.triggers",
+    "publisher.cli",
+    "publisher.wiring",
+    "publisher.destinations",
+    "publisher.signers",
+    "publisher.cdn",
+)
 """The parts of the publisher that choose adapters; its use cases see ports only."""
 
 LIBRARIES = {

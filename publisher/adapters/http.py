@@ -9,9 +9,9 @@ import urllib3
 
 from artifact.errors import Code, ConfigurationError, ContentError, TransientError
 from publisher.adapters.connections import open_pool, reason_of
+from publisher.loopback import is_loopback
 from publisher.ports import ObjectData
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TIMEOUT = urllib3.Timeout(connect=10, read=30)
 RETRIES = urllib3.Retry(
     total=3, redirect=0, backoff_factor=0.3, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False
@@ -23,7 +23,7 @@ class HttpReader:
 
     def __init__(self, base_url: str) -> None:
         url = urlsplit(base_url)
-        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
+        if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname or "")):
             raise ConfigurationError("not an https URL", where=base_url.partition("?")[0], expected="https://HOST/PATH")
         self._base = base_url if base_url.endswith("/") else base_url + "/"
         self._pool = open_pool(base_url, maxsize=16, retries=RETRIES, timeout=TIMEOUT)

@@ -194,7 +194,9 @@ class Accepted(Answer, frozen=True):
 
 
 class Operation(Answer, frozen=True, omit_defaults=True):
-    """`state` is `queued`, `running`, `succeeded` or `failed`; `error` is that of the last attempt."""
+    """`state` is `queued`, `running`, `succeeded` or `failed`; `error` is that of the last attempt. `pending`: the
+    paths that are left, by endpoint of the CDN, once one of them has forgotten any.
+    """
 
     operation: str
     state: str
@@ -205,6 +207,7 @@ class Operation(Answer, frozen=True, omit_defaults=True):
     reason: str | None = None
     endedAt: str | None = None  # noqa: N815
     error: str | None = None
+    pending: dict[str, list[str]] | None = None
 
 
 class Health(Answer, frozen=True):

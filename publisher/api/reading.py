@@ -28,7 +28,7 @@ logger = logging.getLogger("favn.publisher.api")
 def features(pipeline: Pipeline, request: Request) -> Response:
     """All features of the remote index."""
     env = pipeline.environment
-    found = status(env.artifacts, env.trust, edge=None, now=env.clock(), feature_id=None, limits=env.limits)
+    found = status(env.artifacts, env.trust, edges={}, now=env.clock(), feature_id=None, limits=env.limits)
     sequence = None if found.remote is None else found.remote.sequence
     return Response(
         HTTPStatus.OK, {"remoteIndexSequence": sequence, "features": [_feature(one) for one in found.features]}
@@ -38,7 +38,7 @@ def features(pipeline: Pipeline, request: Request) -> Response:
 def feature(pipeline: Pipeline, request: Request) -> Response:
     """One feature; its ETag is the sequence, for `If-Match`."""
     env, feature_id = pipeline.environment, check_feature_id(request.parameters["id"], where="path")
-    found = status(env.artifacts, env.trust, edge=None, now=env.clock(), feature_id=feature_id, limits=env.limits)
+    found = status(env.artifacts, env.trust, edges={}, now=env.clock(), feature_id=feature_id, limits=env.limits)
     (one,) = found.features
     if one.error is not None:
         raise one.error

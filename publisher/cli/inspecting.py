@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,9 +23,10 @@ from publisher.cli.output import ReportedError, emit, table
 from publisher.cli.publishing import version_source
 from publisher.destinations import open_destination
 from publisher.keyfiles import load_trust
+from publisher.lateness import Served
 from publisher.ports import Reader
 from publisher.site import Checked, Site
-from publisher.status import FeatureStatus, Status
+from publisher.status import FeatureStatus, Status, edges_document
 from publisher.status import status as status_of
 from publisher.wiring import now
 
@@ -34,10 +35,13 @@ from publisher.wiring import now
 @click.argument("feature", type=options.FeatureType(), required=False)
 @options.to
 @options.trust_keys
-@options.option("--edge", metavar="URL", help="The CDN's base URL: also say what it serves.")
+@options.option("--edge", dest="edges", metavar="URL", multiple=True,
+                help="A CDN's base URL: also say what it serves, and how late it is. Repeatable.")  # fmt: skip
 @options.as_json
-def status(feature: str | None, to: str, trust_keys: str, edge: str | None, as_json: bool) -> None:
+def status(feature: str | None, to: str, trust_keys: str, edges: tuple[str, ...], as_json: bool) -> None:
     """What is released: every feature of the remote index, or one FEATURE.
+
+    An edge is late since it could have served something newer; by max-age at most, or something is wrong.
 
     \b
     Example:
@@ -47,7 +51,7 @@ def status(feature: str | None, to: str, trust_keys: str, edge: str | None, as_j
     result = status_of(
         open_destination(to).artifacts,
         load_trust(trust_keys),
-        edge=None if edge is None else HttpReader(edge),
+        edges={url: HttpReader(url) for url in edges},
         now=moment,
         feature_id=feature,
         limits=Limits(),
@@ -65,6 +69,7 @@ def _status_document(result: Status) -> dict[str, Any]:
             "sequence": remote.sequence,
             "generatedAt": format_time(remote.generated_at),
             "expiresAt": None if remote.expires_at is None else format_time(remote.expires_at),
+            **edges_document(result.edges),
         },
         "features": [feature.document() for feature in result.features],
     }
@@ -77,15 +82,17 @@ def _print_status(console: Any, result: Status, moment: datetime) -> None:
     else:
         expiry = _until(remote.expires_at, moment)
         console.print(f"remote index: sequence {remote.sequence}, {len(remote.entries)} features, expires {expiry}")
-    columns = ["feature", "active", "canary", "sequence", "age", "expires", "last change", "edge"]
-    console.print(table(columns, [_row(feature, moment) for feature in result.features]))
+        for url, served in result.edges.items():
+            console.print(f"{url}: {_served(served, remote.sequence)}", markup=False)
+    columns = ["feature", "active", "canary", "sequence", "age", "expires", "last change", *result.edges]
+    console.print(table(columns, [_row(feature, moment, list(result.edges)) for feature in result.features]))
 
 
-def _row(feature: FeatureStatus, moment: datetime) -> list[str]:
+def _row(feature: FeatureStatus, moment: datetime, edges: Sequence[str]) -> list[str]:
     index = feature.index
     if index is None:
         what = "not published" if feature.error is None else f"{feature.error.code}"
-        return [feature.feature_id, what, "", "", "", "", "", _edge(feature)]
+        return [feature.feature_id, what, "", "", "", "", "", *("" for _ in edges)]
     change = index.change
     sequence = str(index.sequence)
     if feature.listed_sequence != index.sequence:
@@ -99,20 +106,17 @@ def _row(feature: FeatureStatus, moment: datetime) -> list[str]:
         "–" if index.updated_at is None else _span(moment - index.updated_at),
         _until(index.expires_at, moment),
         "–" if change is None else " ".join(part for part in (change.action, change.version, change.actor) if part),
-        _edge(feature),
+        *(_served(feature.edges[url], index.sequence) for url in edges),
     ]
 
 
-def _edge(feature: FeatureStatus) -> str:
-    edge = feature.edge
-    if edge is None:
-        return "–"
-    if edge.error is not None:
-        return str(edge.error.code)
-    if edge.sequence is None:
-        return "nothing"
-    behind = 0 if feature.index is None else feature.index.sequence - edge.sequence
-    return "current" if behind == 0 else f"sequence {edge.sequence}, {behind} behind"
+def _served(served: Served, newest: int) -> str:
+    if served.error is not None:
+        return str(served.error.code)
+    late = "" if served.late is None else f", {_span(served.late)} late"
+    if served.sequence is None:
+        return f"nothing{late}"
+    return "current" if served.sequence >= newest else f"sequence {served.sequence}{late}"
 
 
 def _until(moment: datetime | None, now_: datetime) -> str:

@@ -8,7 +8,7 @@ import click
 
 from artifact.errors import DeliveryError
 from publisher import logs
-from publisher.cli import authoring, diagnosing, inspecting, maintaining, publishing, releasing
+from publisher.cli import authoring, diagnosing, inspecting, maintaining, publishing, purging, releasing
 from publisher.cli.output import ReportedError, fail, from_os, is_json
 
 EXAMPLES = """
@@ -37,6 +37,7 @@ for _command in (
     *authoring.COMMANDS,
     *publishing.COMMANDS,
     *releasing.COMMANDS,
+    *purging.COMMANDS,
     *inspecting.COMMANDS,
     *maintaining.COMMANDS,
     *diagnosing.COMMANDS,

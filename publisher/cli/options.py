@@ -133,11 +133,15 @@ class Writing:
 
     @property
     def who(self) -> str:
-        """The actor, as given, as CI says, or the user's name."""
-        return self.actor or os.environ.get("GITHUB_ACTOR") or os.environ.get("BUILD_REQUESTEDFOR") or _user()
+        """The actor, as given, or who runs this."""
+        return self.actor or user()
 
 
-def _user() -> str:
+def user() -> str:
+    """Who runs this, as CI says, or the user's name."""
+    of_ci = os.environ.get("GITHUB_ACTOR") or os.environ.get("BUILD_REQUESTEDFOR")
+    if of_ci:
+        return of_ci
     try:
         return getpass.getuser()
     except (OSError, KeyError):

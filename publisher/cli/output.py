@@ -94,6 +94,17 @@ def progress_bar(label: str, counted: Sequence[ProgressColumn] = BYTES) -> Itera
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+@contextmanager
+def waiting(label: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on standard error while it is a terminal, else nothing; called with what is awaited."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda text: None
+        return
+    with console.status(label) as status:
+        yield lambda text: status.update(f"{label}: {_escaped(text)}")
+
+
 def fail(error: DeliveryError, as_json: bool) -> int:
     """Tell what went wrong, and what to do; the exit status."""
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from publisher import changes, purge
+from publisher import changes, purging
 from publisher.settings import CHANGES, PURGES, STORAGE
 from publisher.wiring import invocation, pipeline
 
@@ -24,4 +24,4 @@ def follow_changes(message: func.QueueMessage, context: func.Context) -> None:
 def carry_out_purges(message: func.QueueMessage, context: func.Context) -> None:
     """Let the CDN forget what was asked for (W4)."""
     with invocation("carry_out_purges", context.invocation_id):
-        purge.run(pipeline(), message.get_body().decode())
+        purging.run(pipeline(), message.get_body().decode())

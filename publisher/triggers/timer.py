@@ -13,6 +13,7 @@ REPAIR = os.environ.get("FAVN_REPAIR_SCHEDULE", "0 */5 * * * *")
 REFRESH = os.environ.get("FAVN_REFRESH_SCHEDULE", "0 7 * * * *")
 SWEEP = os.environ.get("FAVN_SWEEP_SCHEDULE", "30 */5 * * * *")
 REMOVE = os.environ.get("FAVN_REMOVE_SCHEDULE", "0 17 3 * * *")
+EDGES = os.environ.get("FAVN_EDGES_SCHEDULE", "15 2-59/5 * * * *")
 """`{second} {minute} {hour} {day} {month} {day of week}`, UTC; not all at the same moment."""
 
 blueprint = func.Blueprint()
@@ -48,3 +49,11 @@ def remove_old(timer: func.TimerRequest, context: func.Context) -> None:
     """Remove what left the window long ago (R7), and what the app no longer needs."""
     with invocation("remove_old", context.invocation_id):
         maintenance.remove_old(pipeline())
+
+
+@blueprint.function_name("measure_edges")
+@blueprint.timer_trigger(arg_name="timer", schedule=EDGES)
+def measure_edges(timer: func.TimerRequest, context: func.Context) -> None:
+    """How late what readers get is, at every edge (W4)."""
+    with invocation("measure_edges", context.invocation_id):
+        maintenance.measure_edges(pipeline())

@@ -84,6 +84,7 @@ EXPECTED = {
     "refresh_indexes": "timer 0 7 * * * *",
     "sweep_poison": "timer 30 */5 * * * *",
     "remove_old": "timer 0 17 3 * * *",
+    "measure_edges": "timer 15 2-59/5 * * * *",
     "read_features": "FUNCTION GET features",
     "read_feature": "FUNCTION GET features/{id}",
     "read_receipts": "FUNCTION GET receipts/{id}/{version}",

@@ -10,7 +10,7 @@ from typing import Any
 
 from artifact.errors import DeliveryError
 from artifact.paths import Limits
-from publisher import changes, purge
+from publisher import changes, purging
 from publisher.adapters.memory_queue import MemoryQueue
 from publisher.authoring import pack_directory
 from publisher.content_types import private
@@ -64,7 +64,7 @@ def deliver(pipeline: Pipeline) -> None:
 
 
 def _deliver_one(pipeline: Pipeline, queue: MessageQueue) -> bool:
-    handler = changes.follow if queue is pipeline.changes else purge.run
+    handler = changes.follow if queue is pipeline.changes else purging.run
     for message in queue.take(1, hidden=HIDDEN):
         try:
             handler(pipeline, message.body)

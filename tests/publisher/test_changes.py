@@ -15,7 +15,7 @@ from publisher.content_types import private
 from publisher.publish import publish
 from publisher.sources import DirectorySource
 from tests.publisher.platform import bodies, deliver
-from tests.publisher.world import BECAUSE, FEATURE, Edge, World
+from tests.publisher.world import BECAUSE, FEATURE, World
 from tests.simulator.faults import Died, Faulty
 
 
@@ -26,8 +26,7 @@ def release_version(world: World, version: str = "1.0.0", feature_id: str = FEAT
 
 
 def purged(world: World) -> list[list[str]]:
-    assert isinstance(world.pipeline.purger, Edge)
-    return world.pipeline.purger.calls
+    return world.edge.calls
 
 
 def test_a_change_is_followed_by_the_remote_index_and_a_purge_of_the_two_pointers(world: World) -> None:

@@ -14,7 +14,7 @@ from artifact.errors import Code, DeliveryError
 from artifact.keys import KeySigner
 from artifact.releases import Change
 from artifact.versions import Version
-from publisher import changes, maintenance, purge, release
+from publisher import changes, maintenance, purge, purging, release
 from publisher.changes import announce
 from publisher.destinations import open_destination
 from publisher.indexes import releases_of, remote_of
@@ -71,7 +71,7 @@ def blob_event(pipeline: Pipeline, name: str) -> None:
 
 def queue_events(pipeline: Pipeline) -> None:
     """Both queue triggers, until nothing waits to be seen."""
-    handlers = ((pipeline.changes, changes.follow), (pipeline.purges, purge.run))
+    handlers = ((pipeline.changes, changes.follow), (pipeline.purges, purging.run))
     while any(_deliver(pipeline, queue, handler) for queue, handler in handlers):
         continue
 
@@ -131,14 +131,14 @@ def withdrawing(pipeline: Pipeline, bundles: Bundles) -> None:
     )
 
 
-def purging(pipeline: Pipeline, bundles: Bundles) -> None:
+def purging_twice(pipeline: Pipeline, bundles: Bundles) -> None:
     try:
         purge.request(pipeline, ["/remote-index.json"], actor="anna", reason="stale")
     except DeliveryError:
         purge.request(pipeline, ["/remote-index.json"], actor="anna", reason="stale")
 
 
-WAYS = (publishing, publishing_twice, rejecting, rolling_back, withdrawing, purging)
+WAYS = (publishing, publishing_twice, rejecting, rolling_back, withdrawing, purging_twice)
 
 
 def submit_once(pipeline: Pipeline, name: str, data: bytes) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from artifact.errors import Code, ConfigurationError, TransientError
 from artifact.keys import KeySigner, PrivateKey
-from publisher import purge
+from publisher import purge, purging
 from publisher.health import DEGRADED, FAILING, OK, Cached, Health, check
-from tests.publisher.world import Edge, World
+from tests.publisher.world import World
 from tests.simulator.faults import Faulty
 
 
@@ -81,10 +81,9 @@ def test_bundles_that_could_not_be_taken_in(world: World) -> None:
 
 
 def test_purges_that_fail(world: World) -> None:
-    asked = purge.request(world.pipeline, ["/remote-index.json"], actor="anna", reason=None)
-    assert isinstance(world.pipeline.purger, Edge)
-    world.pipeline.purger.failures = [TransientError(Code.TRANSPORT_FAILED, "W4", "https://cdn refused")]
-    purge.run(world.pipeline, f'{{"operation": "{asked.operation}"}}')
+    purge.request(world.pipeline, ["/remote-index.json"], actor="anna", reason=None)
+    world.edge.failures = [TransientError(Code.TRANSPORT_FAILED, "W4", "https://cdn refused")]
+    purging.run(world.pipeline, purge.WAKE_UP)
     found = health(world)
     assert found.status == DEGRADED
     assert "max-age" in found.problems[0]

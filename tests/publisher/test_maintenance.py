@@ -13,7 +13,7 @@ from publisher.content_types import private
 from publisher.publish import publish
 from publisher.sources import DirectorySource
 from tests.publisher.platform import bodies, bundle_of, deliver, receipts, submit
-from tests.publisher.world import FEATURE, Edge, World
+from tests.publisher.world import FEATURE, World
 
 
 def test_a_change_whose_message_was_lost_is_followed_after_the_timer(world: World) -> None:
@@ -33,8 +33,7 @@ def test_t45_a_pointer_that_was_deleted_is_back_and_purged(world: World, caplog:
     maintenance.repair_indexes(world.pipeline)
     deliver(world.pipeline)
     assert world.objects() == before
-    assert isinstance(world.pipeline.purger, Edge)
-    assert {path for call in world.pipeline.purger.calls for path in call} == {
+    assert {path for call in world.edge.calls for path in call} == {
         "/remote-index.json",
         f"/{FEATURE}/releases.json",
     }

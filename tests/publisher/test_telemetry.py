@@ -69,6 +69,21 @@ def test_the_figures_that_operators_watch(world: World, reader: InMemoryMetricRe
     assert {point.attributes["state"] for point in points(reader, "favn.purges")} == {"succeeded"}
 
 
+def test_w4_how_late_an_edge_is_is_measured_for_every_index(world: World, reader: InMemoryMetricReader) -> None:
+    world.publish("1.0.0")
+    stale = world.copy().store
+    world.clock.pass_by(minutes=1)
+    world.publish("1.1.0")
+    world.clock.pass_by(seconds=17)
+    edges = {"cdn.example.org": stale, "other.example.org": world.store}
+    maintenance.measure_edges(world.pipeline_of(edges=edges))
+    found = {(p.attributes["edge"], p.attributes["index"]): p.value for p in points(reader, "favn.edge.late")}
+    assert found == {
+        ("cdn.example.org", FEATURE): 17, ("cdn.example.org", "remote-index"): 17,
+        ("other.example.org", FEATURE): 0, ("other.example.org", "remote-index"): 0,
+    }  # fmt: skip
+
+
 class Collector(HTTPServer):
     """Plays the ingestion endpoint of Application Insights; `arrived` is set when something came."""
 

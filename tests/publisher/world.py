@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from artifact.errors import DeliveryError
+from artifact.errors import TransientError
 from artifact.paths import Limits
 from artifact.releases import Change, ReleaseIndex
 from artifact.remote_index import RemoteIndex
@@ -17,6 +17,7 @@ from publisher.adapters.memory_queue import MemoryLeases, MemoryQueue
 from publisher.environment import Environment
 from publisher.indexes import releases_of, remote_of
 from publisher.pipeline import Pipeline
+from publisher.ports import CdnEndpoint, InFlight, PurgeError
 from publisher.publish import Published, publish
 from publisher.remote import commit_remote
 from publisher.sources import DirectorySource
@@ -41,15 +42,34 @@ class Clock:
 
 @dataclass
 class Edge:
-    """A CDN that remembers what it was told to forget. `failures` are raised first, one a call."""
+    """The endpoint of a CDN that remembers what it was told to forget. `failures` are raised first, one a question.
+
+    While it `holds`, purges stay in flight; a second one is rejected, as Front Door does.
+    """
 
     calls: list[list[str]] = field(default_factory=list)
-    failures: list[DeliveryError] = field(default_factory=list)
+    looks: list[str] = field(default_factory=list)
+    failures: list[TransientError] = field(default_factory=list)
+    holds: bool = False
+    most: int = 100
+    _in_flight: str | None = None
 
-    def purge(self, paths: Sequence[str]) -> None:
+    def purge(self, paths: Sequence[str], token: str | None) -> InFlight | None:
+        if token is not None:
+            self.looks.append(token)
         if self.failures:
             raise self.failures.pop(0)
-        self.calls.append(list(paths))
+        if token is None:
+            if self._in_flight is not None:
+                raise PurgeError("a purge is in flight", seen=409)
+            self.calls.append(list(paths))
+            self._in_flight = f"call {len(self.calls)}"
+        elif token != self._in_flight:
+            raise PurgeError("no such purge", seen=404, is_over=True)
+        if self.holds:
+            return InFlight(self._in_flight, timedelta(seconds=10))
+        self._in_flight = None
+        return None
 
 
 @dataclass
@@ -109,6 +129,13 @@ class World:
         """The app's pipeline around the environment."""
         return self.pipeline_of()
 
+    @property
+    def edge(self) -> Edge:
+        """The CDN."""
+        purger = self._pipeline.cdn[0].purger
+        assert isinstance(purger, Edge)
+        return purger
+
     def pipeline_of(self, **parts: Any) -> Pipeline:
         """The same, with some parts exchanged."""
         return replace(self._pipeline, environment=self.env, **parts)
@@ -133,6 +160,11 @@ def new_pipeline(env: Environment, clock: Clock) -> Pipeline:
     def sleep(seconds: float) -> None:
         clock.now += timedelta(seconds=seconds)
 
+    cdn = (endpoint_of(Edge()),)
     return Pipeline(
-        env, incoming, receipts, quarantine, state, changes, purges, poison, MemoryLeases(), Edge(), sleep=sleep
+        env, incoming, receipts, quarantine, state, changes, purges, poison, MemoryLeases(), cdn, sleep=sleep
     )
+
+
+def endpoint_of(edge: Edge, name: str = "local.edge") -> CdnEndpoint:
+    return CdnEndpoint(name, edge, edge.most)

@@ -11,7 +11,7 @@ from publisher import changes, purge, release
 from publisher.ingest import ingest
 from tests.publisher.api.caller import WHY, Caller, changed
 from tests.publisher.platform import bundle_of, deliver, names, submit
-from tests.publisher.world import BECAUSE, FEATURE, Edge, World
+from tests.publisher.world import BECAUSE, FEATURE, World
 
 ACTIONS: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
     "canary": ({"version": "1.2.0"}, "1.1.0", {"stable": "1.1.0", "canary": "1.2.0"}),
@@ -50,8 +50,7 @@ def test_the_remote_index_and_the_cdn_follow_every_action(world: World, caller: 
     entry = world.remote().entry(FEATURE)
     assert (entry is None) == (action == "remove")
     assert entry is None or entry.sequence == world.index().sequence
-    assert isinstance(world.pipeline.purger, Edge)
-    assert f"/{FEATURE}/releases.json" in world.pipeline.purger.calls[0]
+    assert f"/{FEATURE}/releases.json" in world.edge.calls[0]
     assert (f"{FEATURE}/1.1.0/index.js" in world.objects()) == (action != "withdraw")
 
 
@@ -158,8 +157,7 @@ def test_a_whole_feature_is_purged_with_a_reason(world: World, caller: Caller) -
     assert caller.call("purge_paths", {"featureId": FEATURE}).status == 400
     assert caller.call("purge_paths", {"featureId": FEATURE, "reason": "edge poisoned"}).status == 202
     deliver(world.pipeline)
-    assert isinstance(world.pipeline.purger, Edge)
-    assert world.pipeline.purger.calls == [[f"/{FEATURE}/*"]]
+    assert world.edge.calls == [[f"/{FEATURE}/*"]]
 
 
 @pytest.mark.parametrize(

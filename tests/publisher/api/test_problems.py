@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from artifact.errors import Code, TransientError
-from publisher import purge
+from publisher import purging
 from publisher.api.problems import told
 from publisher.content_types import private
 from publisher.receipts import BundleName, refused, write_receipt
 from tests.publisher.api.caller import Caller, in_storage
 from tests.publisher.platform import bodies
-from tests.publisher.world import FEATURE, Edge, World
+from tests.publisher.world import FEATURE, World
 from tests.simulator.faults import Faulty
 
 ADDRESS = "https://acct.blob.core.windows.net/x?sig=s3cret"
@@ -72,10 +72,9 @@ def test_t21_a_feature_that_cannot_be_read_is_shown_with_its_code_and_without_an
 
 
 def test_t21_a_purge_that_fails_is_shown_without_an_address(world: World, caller: Caller) -> None:
-    assert isinstance(world.pipeline.purger, Edge)
-    world.pipeline.purger.failures.append(fault())
+    world.edge.failures.append(fault())
     asked = caller.call("purge_paths", {"paths": ["/remote-index.json"]}).document["operation"]
-    purge.run(world.pipeline, bodies(world.pipeline.purges)[0])
+    purging.run(world.pipeline, bodies(world.pipeline.purges)[0])
     shown = caller.call("purge_operation", operation=asked)
     assert "no answer" in shown.document["error"]
     assert b"acct" not in shown.body
