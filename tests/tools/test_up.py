@@ -16,10 +16,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobServiceClient, ContentSettings
 
 from artifact.keys import PrivateKey
 from artifact.trust import TrustStore
+from publisher import cdn
+from publisher.cdn import parse_endpoints
 from tests import parts
 from tests.tools.running import SAMPLE, WAIT, Reports, ask, key
 from tools.local import core_tools
@@ -156,9 +158,28 @@ def test_the_app_is_told_its_settings_and_its_callers_periods(
         assert Path(told["FAVN_RELEASE_KEY"]).is_file()
         assert told["FAVN_RELEASE_KEY_ID"] in json.loads(endpoints.trust_keys.read_text("utf-8"))
         assert (told["FAVN_POINTER_MAX_AGE"], told["FAVN_SOAK_SECONDS"]) == ("1", "3")
-        purge = told["FAVN_PURGE_URL"]
-        assert ask(port(purge), urlsplit(purge).path, "POST", b'{"paths": ["/remote-index.json"]}').status == 200
-        assert json.loads(endpoints.purge_log.read_text("utf-8"))["paths"] == ["/remote-index.json"]
+        assert told["FAVN_EDGE_URLS"] == endpoints.edge
+
+
+def test_the_app_is_given_an_identity_that_may_purge_the_edge_and_every_call_is_logged(
+    pipeline: LocalPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pipeline as endpoints, BlobServiceClient.from_connection_string(endpoints.connection_string) as service:
+        told = json.loads(get(f"{endpoints.functions}/api/settings", key(endpoints.function_key))[1])
+        for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"):
+            monkeypatch.setenv(name, told[name])
+        blob = service.get_blob_client("artifacts", "remote-index.json")
+        for data in (b"old", b"new"):
+            blob.upload_blob(data, overwrite=True, content_settings=ContentSettings(cache_control="max-age=600"))
+            assert get(endpoints.remote_index) == (200, b"old")
+        cdn._credential.cache_clear()
+        (endpoint,) = parse_endpoints(told["FAVN_PURGE_ENDPOINTS"], where="test")
+        flight = endpoint.purger.purge(["/remote-index.json"], None)
+        while flight is not None:
+            flight = endpoint.purger.purge(["/remote-index.json"], flight.token)
+        assert get(endpoints.remote_index) == (200, b"new")
+        line = json.loads(endpoints.purge_log.read_text("utf-8"))
+        assert (line["paths"], line["status"]) == (["/remote-index.json"], 202)
 
 
 def test_a_bundle_reaches_the_app_and_what_is_published_reaches_readers(

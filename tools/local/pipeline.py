@@ -1,4 +1,4 @@
-"""The whole system on this machine (C7): storage, the Functions app, the edge."""
+"""The whole system on this machine (C7): storage, the Functions app, the edge, and what takes purges for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
@@ -24,12 +24,14 @@ from .azurite import Azurite
 from .children import Child, ChildError, wait_until_gone
 from .endpoints import FILE, Endpoints
 from .keys import BUILD_KEY_ID, RELEASE_KEY_ID, function_keys, signing_keys
+from .varnish import varnish
 
 CONTAINERS = ("incoming", "artifacts", "receipts", "quarantine", "state")
 """W1, and the app's own."""
 
 START_SECONDS = 60
 FunctionsHost = Literal["auto", "devhost", "func"]
+EdgeKind = Literal["auto", "varnish", "embedded"]
 
 
 class LocalPipeline:
@@ -38,7 +40,8 @@ class LocalPipeline:
     `folder` gets `keys/` and `storage/` (kept from run to run), `logs/`, `purge.log` (new at every run) and, while the
     pipeline answers, `endpoints.json`. `settings` are app settings for the Functions app, over those that it inherits
     from this process. Ports of 0 are free ones. `host` is `func` (Core Tools), `devhost`, or `auto`: `func` where it is
-    installed. `show` sends what the app and the edge log to our standard error instead of `logs/`.
+    installed. `edge` is `varnish`, `embedded`, or `auto`: `varnish` where it is installed. `show` sends what the
+    app and the edge log to our standard error instead of `logs/`.
     """
 
     def __init__(
@@ -50,13 +53,14 @@ class LocalPipeline:
         functions_port: int = 0,
         edge_port: int = 0,
         host: FunctionsHost = "auto",
+        edge: EdgeKind = "auto",
         show: bool = False,
     ) -> None:
         self.folder = folder.absolute()
         self._script = script.absolute()
         self._settings = dict(settings or {})
         self._functions_port, self._edge_port = functions_port, edge_port
-        self._host, self._show = host, show
+        self._host, self._edge, self._show = host, edge, show
         self._stack = ExitStack()
         self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._again: Callable[[ExitStack], tuple[Child, str]]
@@ -86,6 +90,7 @@ class LocalPipeline:
         _create_containers(storage.connection_string)
         shared = {"ArtifactsStorage": storage.connection_string, "AzureWebJobsStorage": storage.connection_string}
         edge, edge_url, purge_url = self._start_edge(stack, shared)
+        manager = self._start_resource_manager(stack, purge_url)
         keys, powers = signing_keys(self.folder / "keys"), function_keys(self.folder / "keys")
         settings = {
             "FAVN_POINTER_MAX_AGE": os.environ.get("FAVN_POINTER_MAX_AGE", "1"),
@@ -94,7 +99,9 @@ class LocalPipeline:
             "FAVN_TRUST_KEYS": str(keys.trust),
             "FAVN_RELEASE_KEY": str(keys.release),
             "FAVN_RELEASE_KEY_ID": RELEASE_KEY_ID,
-            "FAVN_PURGE_URL": purge_url,
+            "FAVN_PURGE_ENDPOINTS": manager["endpoint"],
+            "FAVN_EDGE_URLS": edge_url,
+            **manager["variables"],
         }
         self._again = partial(self._start_functions, settings=settings, keys=powers.file)
         functions, functions_url = self._again(stack)
@@ -133,11 +140,21 @@ class LocalPipeline:
         self._purge_log.write_bytes(b"")
 
     def _start_edge(self, stack: ExitStack, settings: Mapping[str, str]) -> tuple[Child, str, str]:
-        command = [sys.executable, "-m", "tools.local.edge", "--with-parent"]
-        command += ["--port", str(self._edge_port), "--purge-log", str(self._purge_log)]
+        program = None if self._edge == "embedded" else varnish.find()
+        if program is None and self._edge == "varnish":
+            raise ChildError("varnishd is not installed: apt-get install varnish")
+        module = "tools.local.edge" if program is None else "tools.local.varnish"
+        command = [sys.executable, "-m", module, "--with-parent", "--port", str(self._edge_port)]
         child = self._child(stack, "edge", command, settings)
         ports = child.ready(START_SECONDS)
-        return child, f"http://127.0.0.1:{ports['port']}", f"http://127.0.0.1:{ports['purgePort']}/purge"
+        return child, f"http://127.0.0.1:{ports['port']}", f"http://127.0.0.1:{ports['purgePort']}"
+
+    def _start_resource_manager(self, stack: ExitStack, purge_url: str) -> dict[str, Any]:
+        """What takes the app's purges as Azure does: the adapter for Front Door is the one that runs."""
+        command = [sys.executable, "-m", "tools.local.arm", "--with-parent"]
+        command += ["--edge", purge_url, "--purge-log", str(self._purge_log)]
+        said: dict[str, Any] = self._child(stack, "arm", command, {}).ready(START_SECONDS)
+        return said
 
     def _start_functions(self, stack: ExitStack, settings: Mapping[str, str], keys: Path) -> tuple[Child, str]:
         program = None if self._host == "devhost" else core_tools.find()

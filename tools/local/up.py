@@ -50,6 +50,7 @@ def main() -> int:
         functions_port=arguments.functions_port,
         edge_port=arguments.edge_port,
         host=arguments.host,
+        edge=arguments.edge,
         show=True,
     )
     try:
@@ -84,6 +85,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--edge-port", type=int, default=0, help="on loopback; 0 takes a free one")
     parser.add_argument(
         "--host", choices=("auto", "devhost", "func"), default="auto", help="auto: func where it is installed"
+    )
+    parser.add_argument(
+        "--edge", choices=("auto", "varnish", "embedded"), default="auto", help="auto: varnish where it is installed"
     )
     return parser.parse_args()
 
