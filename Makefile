@@ -13,7 +13,7 @@ CHECKED = artifact publisher loader_cdn tools tests $(wildcard function_app.py)
 FUZZ_RUNS ?= 20000
 WORKERS ?= 2
 
-.PHONY: help install demo up test lint bench examples fuzz lock clean
+.PHONY: help install demo up test lint bench model examples fuzz lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ lint: install ## ruff, mypy --strict and the directions of import
 
 bench: examples ## the figures of docs/BENCHMARKS.md, side by side with the peers that are installed
 	@$(RUN) tools.bench $(ARGS)
+
+model: install ## the figures of docs/PERFORMANCE_MODEL.md: what polling costs, computed and simulated
+	@$(RUN) tools.model $(ARGS)
 
 examples: install ## the example features, built by Vite
 	@$(RUN) tools.setup examples

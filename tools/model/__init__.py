@@ -1,0 +1,1 @@
+"""What polling readers cost, computed from stated prices and checked by a simulation (docs/PERFORMANCE_MODEL.md)."""
