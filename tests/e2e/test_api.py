@@ -15,7 +15,7 @@ import pytest
 
 from artifact.keys import KeySigner, PrivateKey
 from publisher.destinations import open_destination
-from tests.e2e.test_pipeline import submit
+from tests.e2e.test_pipeline import run, submit
 from tests.versions import version_directory
 from tools.local.azurite import Azurite
 from tools.local.endpoints import Endpoints
@@ -126,3 +126,33 @@ def test_an_operator_rolls_back_and_the_feature_says_who_and_why(endpoints: Endp
         "action": "rollback", "version": "1.0.0", "actor": "anna (by function key)", "reason": "blank page",
         "ticket": "INC-7",
     }  # fmt: skip
+
+
+def test_an_operator_purges_through_the_app_and_sees_that_the_edge_is_current(endpoints: Endpoints) -> None:
+    answer = run(
+        "cdn-release", "purge", FEATURE, "--wait", "--json", "--timeout", "60", "--reason", "looks stale",
+        CDN_RELEASE_APP=endpoints.functions, CDN_RELEASE_FUNCTION_KEY=endpoints.function_keys["purge"],
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    document = json.loads(answer.stdout)
+    assert (document["state"], document["reason"]) == ("succeeded", "looks stale")
+    calls = [json.loads(line) for line in endpoints.purge_log.read_text("utf-8").splitlines()]
+    assert any({"/remote-index.json", f"/{FEATURE}/releases.json"} <= set(call["paths"]) for call in calls)
+    answer = run(
+        "cdn-release", "status", FEATURE, "--json", "--edge", endpoints.edge,
+        CDN_RELEASE_TO=endpoints.connection_string, CDN_RELEASE_TRUST_KEYS=str(endpoints.trust_keys),
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    status = json.loads(answer.stdout)
+    assert [(edge["url"], edge["lateSeconds"]) for edge in status["features"][0]["edges"]] == [(endpoints.edge, 0)]
+    assert status["remoteIndex"]["edges"][0]["sequence"] == status["remoteIndex"]["sequence"]
+
+
+def test_t21_a_key_without_the_power_to_purge_ends_the_command_in_1(endpoints: Endpoints) -> None:
+    answer = run(
+        "cdn-release", "purge", "--wait",
+        CDN_RELEASE_APP=endpoints.functions, CDN_RELEASE_FUNCTION_KEY=endpoints.function_keys["read"],
+    )  # fmt: skip
+    assert answer.returncode == 1
+    assert "unauthorized" in answer.stderr
+    assert endpoints.function_keys["read"] not in answer.stderr

@@ -129,6 +129,26 @@ def test_a_rollback_is_a_higher_sequence_and_fetches_no_file(site: Delivery) -> 
     assert (row.result, row.standing.active.text, row.standing.sequence) == (Result.UPDATED, "1.0.0", 3)
 
 
+def test_t15_readers_ask_only_for_what_is_there_and_need_no_query_to_get_past_a_cache(site: Delivery) -> None:
+    """An edge that remembers a 404, or takes a query for another object, must not matter."""
+    with site.cdn.watched() as asked:
+        site.publish("1.0.0")
+        for version in ("1.1.0", "1.2.0"):
+            site.sync()
+            site.publish(version, files={**FILES, "index.js": version.encode()})
+        site.sync()
+        site.rollback("1.1.0")
+        site.sync()
+        site.withdraw("1.2.0")
+        site.sync()
+        site.sync(features=[FEATURE])
+    assert {request.status for request in asked} <= {200, 304}
+    assert not any("?" in request.path for request in asked)
+    pointers = {"remote-index.json", f"{FEATURE}/releases.json"}
+    fetched = [request.path for request in asked if request.status == 200 and request.path not in pointers]
+    assert len(fetched) == len(set(fetched))
+
+
 def test_a_feature_with_a_fault_harms_no_other(site: Delivery) -> None:
     site.publish("1.0.0")
     site.publish("1.0.0", OTHER)
