@@ -43,6 +43,7 @@ class Object:
 
     data: bytes
     etag: str
+    cache_control: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ class Cdn:
 
     def _stored(self, path: str) -> Object | None:
         found = self._store.get(path)
-        return None if found is None else Object(found.data, f'"{found.etag}"')
+        return None if found is None else Object(found.data, f'"{found.etag}"', found.settings.cache_control)
 
     def _logged(self, path: str, match: str | None, answer: Answer) -> Answer:
         sent = len(answer.body) if answer.cut is None else answer.cut
@@ -222,7 +223,8 @@ class Cdn:
 def _answer(found: Object | None, path: str) -> Answer:
     if found is None:
         return Answer(404, b"not found", {"Content-Type": "text/plain"})
-    return Answer(200, found.data, {"ETag": found.etag, "Content-Type": content_type(path)})
+    headers = {"ETag": found.etag, "Content-Type": content_type(path), "Cache-Control": found.cache_control}
+    return Answer(200, found.data, headers)
 
 
 def _with_own_etag(answer: Answer) -> Answer:
@@ -271,6 +273,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
+        self.send_header("Access-Control-Allow-Origin", "*")
         if answer.status != 304:
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()

@@ -18,7 +18,7 @@ const POINTER = 'remote-index.json'
 export async function openRemoteIndex(source, trust, { pointer = POINTER, memory, now = Date.now() } = {}) {
   const where = new URL(pointer, source.base).href
   const bytes = await source.read(pointer, REMOTE_INDEX_LIMIT, true)
-  return accept(bytes, where, trust, { memory, now }, at => verifyRemoteIndex(bytes, trust, { at, where }))
+  return accept(bytes, where, where, trust, { memory, now }, at => verifyRemoteIndex(bytes, trust, { at, where }))
 }
 
 /** A feature of a remote index, as `openVersion` describes it, with the active version. Throws DeliveryError. */
@@ -27,7 +27,7 @@ export async function openPinned(source, trust, entry, { memory, now = Date.now(
   const where = new URL(releasesUrl, source.base).href
   const bytes = await source.read(releasesUrl, RELEASES_LIMIT)
   await checkReleasesBytes(entry, bytes, where)
-  const releases = await accept(bytes, where, trust, { memory, now }, async at => {
+  const releases = await accept(bytes, where, nameOf(source, featureId), trust, { memory, now }, async at => {
     const verified = await verifyReleases(bytes, trust, { featureId, at, where })
     checkReleases(entry, verified, where)
     return verified
@@ -43,7 +43,7 @@ export async function openDelivered(source, trust, featureId, { memory } = {}) {
   const path = `${featureId}/releases.json`
   const where = new URL(path, source.base).href
   const bytes = await source.read(path, RELEASES_LIMIT, true)
-  return accept(bytes, where, trust, { memory }, at => verifyReleases(bytes, trust, { featureId, at, where }))
+  return accept(bytes, where, nameOf(source, featureId), trust, { memory }, at => verifyReleases(bytes, trust, { featureId, at, where }))
 }
 
 /** `{featureId, version, baseUrl, releases, manifest}` of a listed version (R2). Throws DeliveryError. */
@@ -63,14 +63,19 @@ export async function openVersion(source, trust, releases, version) {
   return { featureId, version, baseUrl: new URL(`${featureId}/${version}/`, source.base).href, releases, manifest }
 }
 
-// `now` is undefined where times were judged before.
-async function accept(bytes, where, trust, { memory, now }, verify) {
-  const last = recall(memory, where, trust)
+// One memory for `releases.json` and for every `releases.<n>.json`.
+function nameOf(source, featureId) {
+  return new URL(`${featureId}/releases.json`, source.base).href
+}
+
+// `name` is that of the memory. `now` is undefined where times were judged before.
+async function accept(bytes, where, name, trust, { memory, now }, verify) {
+  const last = recall(memory, name, trust)
   const isNew = last?.sha256 !== hex(await sha256(bytes))
   const index = await verify(isNew ? now : undefined)
   checkSequence(index, last, where)
   if (index.versions !== undefined) checkWithdrawn(index, last?.withdrawn ?? [], where)
   if (isNew && now !== undefined) checkExpiry(index, now, where)
-  remember(memory, where, index, last)
+  remember(memory, name, index, last)
   return index
 }

@@ -1,0 +1,2 @@
+// Never runs: probe.js says a wrong hash for it.
+export {}
