@@ -15,10 +15,10 @@ import pytest
 
 from artifact.signing import signed
 from publisher import release
-from tests.host import node
-from tests.host.asking import ask, ask_json, eventually
-from tests.host.conftest import UPDATE, Site
-from tests.host.disk import alter, replace, replace_index
+from tests.reference_host import node
+from tests.reference_host.asking import ask, ask_json, eventually
+from tests.reference_host.conftest import UPDATE, Site
+from tests.reference_host.disk import alter, replace, replace_index
 
 RunHost = Callable[..., str]
 

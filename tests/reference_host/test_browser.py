@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.host.asking import ask_json, eventually
-from tests.host.conftest import UPDATE, Site
-from tests.host.disk import alter, replace_index
+from tests.reference_host.asking import ask_json, eventually
+from tests.reference_host.conftest import UPDATE, Site
+from tests.reference_host.disk import alter, replace_index
 
 RunHost = Callable[..., str]
 
@@ -105,7 +105,7 @@ class TestBlocking:
         self, site: Site, run_host: RunHost, page: Page, pattern: str
     ) -> None:
         path = site.file(FIRST_LIST, pattern)
-        site.delivery.cdn.tamper(path)
+        site.alter_at_the_edge(path)
         page.goto(from_cdn(site, run_host))
         expect_blocked(page, LIST, path)
         expect(place(page, LIST)).to_be_hidden()
@@ -115,7 +115,7 @@ class TestBlocking:
         self, site: Site, run_host: RunHost, page: Page
     ) -> None:
         path = site.file(FIRST_LIST, "assets/PatientRecord-*.js")
-        site.delivery.cdn.tamper(path)
+        site.alter_at_the_edge(path)
         page.goto(from_cdn(site, run_host))
         expect_mounted(page, LIST)
         place(page, LIST).get_by_text("Marlow, Edith").click()
@@ -125,7 +125,7 @@ class TestBlocking:
         self, site: Site, run_host: RunHost, page: Page
     ) -> None:
         path = site.file(FIRST_LIST, "assets/PatientRecord-*.css")
-        site.delivery.cdn.tamper(path)
+        site.alter_at_the_edge(path)
         page.goto(from_cdn(site, run_host))
         expect_blocked(page, LIST, path)
 
@@ -133,7 +133,7 @@ class TestBlocking:
         self, site: Site, run_host: RunHost, page: Page
     ) -> None:
         path = site.file(FIRST_LIST, "assets/feature-patientlist-*.js")
-        site.delivery.cdn.tamper(path)
+        site.alter_at_the_edge(path)
         page.goto(from_cdn(site, run_host))
         expect_blocked(page, LIST, path)
         site.delivery.cdn.heal()
@@ -192,6 +192,12 @@ class TestIndexes:
         page.reload()
         expect(problem(page, "")).to_contain_text("sequence_rollback, R4")
 
+    def test_an_expired_remote_index_is_refused(self, site: Site, run_host: RunHost, page: Page) -> None:
+        site.delivery.world.clock.pass_by(days=-8)
+        site.publish(UPDATE)
+        page.goto(from_cdn(site, run_host))
+        expect(problem(page, "")).to_contain_text("expired, L13")
+
     @pytest.mark.parametrize("document", ["releases.1.json", "1.0.0/manifest.json"])
     def test_a_document_altered_at_the_edge_refuses_its_feature_alone(
         self, site: Site, run_host: RunHost, page: Page, document: str
@@ -226,6 +232,16 @@ class TestDirectory:
         expect(problem(page, LIST)).to_contain_text("the last good version stays")
         expect(entry(page, LIST)).to_have_attribute("data-state", "kept")
         expect_mounted(page, LAB, BELL)
+
+    def test_what_expires_after_the_loader_brought_it_is_kept_and_the_page_says_so(
+        self, site: Site, run_host: RunHost, page: Page
+    ) -> None:
+        site.delivery.world.clock.pass_by(days=-91)
+        site.publish(UPDATE)
+        page.goto(from_directory(site, run_host))
+        expect(place(page, LIST)).to_contain_text("highest early warning score first")
+        expect(entry(page, LIST)).to_contain_text("has expired")
+        expect(entry(page, LAB)).not_to_contain_text("has expired")
 
     def test_a_file_altered_on_disk_after_it_was_verified_is_blocked_by_the_browser(
         self, site: Site, run_host: RunHost, page: Page

@@ -8,12 +8,12 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from artifact.paths import Limits
 from publisher.authoring import sign_directory
@@ -21,7 +21,7 @@ from publisher.publish import publish
 from publisher.remote import commit_remote
 from publisher.sources import DirectorySource
 from tests import parts
-from tests.host import node
+from tests.reference_host import node
 from tests.simulator.environment import Delivery, delivery
 from tools.local.children import Child
 
@@ -32,6 +32,10 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+END_WITH_PARENT = node.EXAMPLES.parent / "tools" / "azurite" / "end-with-parent.cjs"
+
+expect.set_options(timeout=30_000)
+
 SCREENSHOTS = Path(os.environ.get("TEST_ARTIFACTS") or node.EXAMPLES.parent / ".local" / "screenshots")
 
 
@@ -60,6 +64,10 @@ class Site:
         sign_directory(signed, world.keys.build, Limits())
         publish(world.env, DirectorySource(signed, Limits()), actor="tester")
         commit_remote(world.env, [feature_id])
+
+    def alter_at_the_edge(self, path: str) -> None:
+        """One newline more, which changes nothing but the hash: only integrity can tell."""
+        self.delivery.cdn.switches.changes[path] = lambda answer: replace(answer, body=answer.body + b"\n")
 
     def file(self, name: str, pattern: str) -> str:
         """The object name of the one file of a published version that matches."""
@@ -94,7 +102,7 @@ def run_host(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 @contextmanager
 def running_host(log: Path, *arguments: str | Path) -> Iterator[str]:
-    command = [node.found(), node.HOST / "host.js", "--json", "--port", "0", *arguments]
+    command = [node.found(), "--require", END_WITH_PARENT, node.HOST / "host.js", "--json", "--port", "0", *arguments]
     with Child("host", command, {}, log, folder=node.EXAMPLES) as child:
         yield child.ready(60)["url"]
 

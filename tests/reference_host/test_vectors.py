@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import node
+from tests.reference_host import node
 from tests.vectors.judge import load, vectors
 
 DOCUMENTS = [

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.host import node
-from tests.host.conftest import Site
+from tests.reference_host import node
+from tests.reference_host.conftest import Site
 
 README = (node.HOST / "README.md").read_text(encoding="utf-8")
 

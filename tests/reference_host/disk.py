@@ -9,10 +9,8 @@ from typing import Any
 
 
 def alter(file: Path) -> None:
-    """Another byte, in a file of its own: what a hard link shares stays as it was."""
-    data = bytearray(file.read_bytes())
-    data[0] ^= 1
-    replace(file, bytes(data))
+    """One newline more, in a file of its own: what a hard link shares stays as it was."""
+    replace(file, file.read_bytes() + b"\n")
 
 
 def replace(file: Path, data: bytes) -> None:
