@@ -192,6 +192,13 @@ class TestIndexes:
         page.reload()
         expect(problem(page, "")).to_contain_text("sequence_rollback, R4")
 
+    def test_a_damaged_memory_is_as_none(self, site: Site, run_host: RunHost, page: Page) -> None:
+        page.goto(from_cdn(site, run_host))
+        expect_mounted(page, LIST)
+        page.evaluate("for (const name of Object.keys(localStorage)) localStorage[name] = '{'")
+        page.reload()
+        expect_mounted(page, LAB, BELL, LIST)
+
     def test_an_expired_remote_index_is_refused(self, site: Site, run_host: RunHost, page: Page) -> None:
         site.delivery.world.clock.pass_by(days=-8)
         site.publish(UPDATE)

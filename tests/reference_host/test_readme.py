@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.reference_host import node
@@ -29,7 +30,9 @@ def test_the_modules_size_is_as_stated() -> None:
     size = json.loads(node.run("host/size.js"))
     stated = re.search(r"minified it is ([\d.]+) kB, ([\d.]+) kB with gzip", README)
     assert stated is not None
-    assert [f"{size[kind] / 1000:.1f}" for kind in ("minified", "gzip")] == [*stated.groups()]
+    # Another zlib packs a few bytes more or less.
+    for kind, kilobytes in zip(("minified", "gzip"), stated.groups(), strict=True):
+        assert size[kind] / 1000 == pytest.approx(float(kilobytes), abs=0.1)
 
 
 def test_the_module_has_no_dependencies() -> None:

@@ -3,7 +3,7 @@ import { DeliveryError, filesOf, integrityOf, stylesheets } from '../trust/index
 
 /** A verified feature with `show()` and `hide()`; `onFailure(feature, error)` is called for each thing that is blocked. */
 export function mountable(feature, onFailure) {
-  const { manifest, featureId } = feature
+  const { manifest } = feature
   const prefix = manifest.mount?.pathPrefix
   const element = placeFor(feature)
   let module
@@ -71,7 +71,7 @@ function link({ href, integrity }) {
  * is in the browser's cache by now, which would be blocked for as long as it lives there.
  */
 async function explain({ baseUrl, manifest }, error) {
-  for (const path of filesOf(manifest, /\.(m?js|css)$/)) {
+  for (const path of filesOf(manifest, /\.([cm]?js|css)$/i)) {
     const where = new URL(path, baseUrl).href
     const expected = manifest.integrity[path]
     const response = await fetch(where, { cache: 'reload' }).catch(() => undefined)

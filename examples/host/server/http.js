@@ -65,7 +65,8 @@ function sendFile(request, response, root, path) {
 // The nonce is for the one script that cannot have a URL of its own: the import map.
 async function answerPage(request, response, remoteIndexUrl) {
   const nonce = randomBytes(16).toString('base64')
-  const features = remoteIndexUrl ? new URL('.', remoteIndexUrl).href : ''
+  // In a policy , and ; separate.
+  const features = remoteIndexUrl ? new URL('.', remoteIndexUrl).href.replace(/[,;]/g, encodeURIComponent) : ''
   response.setHeader('Content-Security-Policy', policy(nonce, features))
   const page = await readFile(PAGE, 'utf8')
   answer(request, response, 'text/html; charset=utf-8', page.replaceAll('{{nonce}}', nonce))

@@ -18,7 +18,7 @@ const POINTER = 'remote-index.json'
 export async function openRemoteIndex(source, trust, { pointer = POINTER, memory, now = Date.now() } = {}) {
   const where = new URL(pointer, source.base).href
   const bytes = await source.read(pointer, REMOTE_INDEX_LIMIT, true)
-  return accept(bytes, where, where, trust, { memory, now }, at => verifyRemoteIndex(bytes, trust, { at, where }))
+  return accept({ bytes, where, name: where, trust, memory, now }, at => verifyRemoteIndex(bytes, trust, { at, where }))
 }
 
 /** A feature of a remote index, as `openVersion` describes it, with the active version. Throws DeliveryError. */
@@ -27,7 +27,7 @@ export async function openPinned(source, trust, entry, { memory, now = Date.now(
   const where = new URL(releasesUrl, source.base).href
   const bytes = await source.read(releasesUrl, RELEASES_LIMIT)
   await checkReleasesBytes(entry, bytes, where)
-  const releases = await accept(bytes, where, nameOf(source, featureId), trust, { memory, now }, async at => {
+  const releases = await accept({ bytes, where, name: nameOf(source, featureId), trust, memory, now }, async at => {
     const verified = await verifyReleases(bytes, trust, { featureId, at, where })
     checkReleases(entry, verified, where)
     return verified
@@ -43,7 +43,8 @@ export async function openDelivered(source, trust, featureId, { memory } = {}) {
   const path = `${featureId}/releases.json`
   const where = new URL(path, source.base).href
   const bytes = await source.read(path, RELEASES_LIMIT, true)
-  return accept(bytes, where, nameOf(source, featureId), trust, { memory }, at => verifyReleases(bytes, trust, { featureId, at, where }))
+  const name = nameOf(source, featureId)
+  return accept({ bytes, where, name, trust, memory }, at => verifyReleases(bytes, trust, { featureId, at, where }))
 }
 
 /** `{featureId, version, baseUrl, releases, manifest}` of a listed version (R2). Throws DeliveryError. */
@@ -69,7 +70,7 @@ function nameOf(source, featureId) {
 }
 
 // `name` is that of the memory. `now` is undefined where times were judged before.
-async function accept(bytes, where, name, trust, { memory, now }, verify) {
+async function accept({ bytes, where, name, trust, memory, now }, verify) {
   const last = recall(memory, name, trust)
   const isNew = last?.sha256 !== hex(await sha256(bytes))
   const index = await verify(isNew ? now : undefined)

@@ -22,13 +22,14 @@ export function checkExpiry(index, now, where) {
 export function checkSequence(index, last, where, minimum = 0) {
   const floor = Math.max(minimum, last?.sequence ?? 0)
   if (index.sequence < floor) {
-    throw new DeliveryError('sequence_rollback', 'R4', 'an older index than the one accepted before', { where, expected: `sequence ${floor} or higher`, seen: index.sequence })
+    const expected = `sequence ${floor} or higher`
+    throw new DeliveryError('sequence_rollback', 'R4', 'an older index than the one accepted before', { where, expected, seen: index.sequence })
   }
   if (index.sequence === last?.sequence && index.sha256 !== last.sha256) {
-    throw new DeliveryError('sequence_fork', 'R4', `two different indexes of sequence ${index.sequence}`, { where, expected: last.sha256, seen: index.sha256 })
+    throw fork('R4', `two different indexes of sequence ${index.sequence}`, where, last.sha256, index.sha256)
   }
   if (index.sequence === last?.sequence + 1 && ![undefined, last.sha256].includes(index.previousSha256)) {
-    throw new DeliveryError('sequence_fork', 'R3', `sequence ${index.sequence} does not follow the one accepted before`, { where, expected: last.sha256, seen: index.previousSha256 })
+    throw fork('R3', `sequence ${index.sequence} does not follow the one accepted before`, where, last.sha256, index.previousSha256)
   }
 }
 
@@ -38,4 +39,8 @@ export function checkWithdrawn(releases, withdrawn, where) {
   if (back !== undefined) {
     throw new DeliveryError('version_withdrawn', 'R6', 'lists a version whose withdrawal was accepted before', { where, seen: back.version })
   }
+}
+
+function fork(rule, what, where, expected, seen) {
+  return new DeliveryError('sequence_fork', rule, what, { where, expected, seen })
 }

@@ -2,8 +2,7 @@
 
 /** The state accepted before under `name`, `{sequence, sha256, keyId, withdrawn}`, or undefined. */
 export function recall(memory, name, trust) {
-  const text = memory?.getItem(name)
-  const state = text ? JSON.parse(text) : undefined
+  const state = parsed(memory?.getItem(name))
   // With a removed key goes the floor that it set: a leaked key could have set one that no honest index reaches.
   return trust.has(state?.keyId) ? state : undefined
 }
@@ -11,5 +10,18 @@ export function recall(memory, name, trust) {
 /** Remember an accepted index, and every withdrawal ever accepted. */
 export function remember(memory, name, { sequence, sha256, keyId, withdrawn = [] }, last) {
   const all = [...new Set([...(last?.withdrawn ?? []), ...withdrawn])]
-  memory?.setItem(name, JSON.stringify({ sequence, sha256, keyId, withdrawn: all }))
+  try {
+    memory?.setItem(name, JSON.stringify({ sequence, sha256, keyId, withdrawn: all }))
+  } catch {
+    // A full storage protects less. That is no reason to show nothing.
+  }
+}
+
+// What is damaged is lost, and then the next index is the first (L7).
+function parsed(text) {
+  try {
+    return JSON.parse(text ?? 'null')
+  } catch {
+    return undefined
+  }
 }

@@ -24,9 +24,9 @@ export async function verifyReleases(bytes, trust, { featureId, at, where, limit
 
 /** R1: an entry has the module's hash exactly where the manifest has a module. Throws DeliveryError `manifest_mismatch`. */
 export function checkEntry(entry, manifest, where) {
-  const expected = serverFunctionsSha256(manifest)
-  if (entry.serverFunctionsSha256 !== expected) {
-    throw new DeliveryError('manifest_mismatch', 'R1', "serverFunctionsSha256 is not that of the manifest's module", { where, expected, seen: entry.serverFunctionsSha256 })
+  const [expected, seen] = [serverFunctionsSha256(manifest), entry.serverFunctionsSha256]
+  if (seen !== expected) {
+    throw new DeliveryError('manifest_mismatch', 'R1', "serverFunctionsSha256 is not that of the manifest's module", { where, expected, seen })
   }
 }
 
