@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.reference_host.disk import alter, replace, replace_index
 
 RunHost = Callable[..., str]
 
+FOREIGN = Path(__file__).parents[1] / "vectors" / "foreign"
 LIST = "feature-patientlist"
 FIRST_LIST = f"{LIST}/1.0.0"
 ALL = ["feature-lab-results", "feature-notifications", LIST]
@@ -54,6 +56,14 @@ def test_every_file_of_a_version_is_served_as_it_was_signed(site: Site, url: str
             assert (answer.status, answer.body) == (200, path.read_bytes()), path
             assert answer.headers["Cache-Control"] == IMMUTABLE
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_what_another_implementation_made_is_served_as_it_is(run_host: RunHost) -> None:
+    url = run_host("--root", FOREIGN / "site", "--trust-keys", FOREIGN / "keys" / "trust.json")
+    shown = {"source": "directory", "features": ["feature-lab-results", LIST], "problems": []}
+    assert ask_json(url, "host.json") == shown
+    file = "feature-lab-results/1.1.0-rc.1/assets/chunk.js"
+    assert ask(url, f"artifacts/{file}").body == (FOREIGN / "site" / file).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -182,6 +192,7 @@ class TestRefused:
         ("fault", "code"),
         [
             ("altered file", "integrity_mismatch"),
+            ("altered byte", "integrity_mismatch"),
             ("missing file", "file_missing"),
             ("undeclared file", "file_undeclared"),
             ("link in a file's place", "file_undeclared"),
@@ -239,6 +250,7 @@ def test_s5_what_only_a_removed_key_vouched_for_is_not_kept(site: Site, url: str
         (["--remote-index", "http://cdn.example/remote-index.json", "--trust-keys", "x"], "plain http is for loopback"),
         (["--root", ".", "--trust-keys", "x", "--port", "99999"], "--port"),
         (["--root", ".", "--trust-keys", "nowhere.json"], "nowhere.json"),
+        (["--root", "nowhere", "--trust-keys", str(FOREIGN / "keys" / "trust.json")], "nowhere"),
         (["--rot", "."], "--rot"),
     ],
 )
@@ -264,6 +276,8 @@ def _bring_update_with(site: Site, fault: str) -> None:
     match fault:
         case "altered file":
             alter(chunk)
+        case "altered byte":
+            replace(chunk, bytes([chunk.read_bytes()[0] ^ 1]) + chunk.read_bytes()[1:])
         case "missing file":
             chunk.unlink()
         case "undeclared file":

@@ -40,10 +40,7 @@ export async function checkFiles(root, { featureId, version, manifest }) {
     const declared = new Set([...Object.keys(manifest.integrity), 'manifest.json'])
     for (const path of present) if (!declared.has(path)) throw new DeliveryError('file_undeclared', 'M2', 'not in the manifest', { where, seen: path })
     for (const path of declared) if (!present.has(path)) throw new DeliveryError('file_missing', 'M2', 'not there', { where, expected: path })
-    for (const [path, expected] of Object.entries(manifest.integrity)) {
-      const seen = await integrityOfFile(join(folder, path))
-      if (seen !== expected) throw new DeliveryError('integrity_mismatch', 'M2', 'another content than was signed', { where: where + path, expected, seen })
-    }
+    for (const path of Object.keys(manifest.integrity)) await checkFile(join(folder, path), path, manifest, where + path)
   } catch (error) {
     throw asDeliveryError(error, where)
   }
@@ -57,10 +54,13 @@ async function regularFiles(folder, where) {
   return new Set(files.map(entry => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')))
 }
 
-async function integrityOfFile(file) {
+async function checkFile(file, path, { integrity, sizes }, where) {
+  const { size } = await lstat(file)
+  if (sizes && size !== sizes[path]) throw new DeliveryError('integrity_mismatch', 'M3', 'another length than was signed', { where, expected: sizes[path], seen: size })
   const hash = createHash('sha256')
   await pipeline(createReadStream(file), hash)
-  return `sha256-${hash.digest('base64')}`
+  const seen = `sha256-${hash.digest('base64')}`
+  if (seen !== integrity[path]) throw new DeliveryError('integrity_mismatch', 'M2', 'another content than was signed', { where, expected: integrity[path], seen })
 }
 
 function asDeliveryError(error, where) {
