@@ -1,54 +1,80 @@
-"""The local edge does to readers what a CDN does: cache, revalidate, compress, purge; and keeps the storage private."""
+"""Both local edges do to readers what a CDN does: cache, revalidate, compress, purge; and keep the storage private."""
 
 from __future__ import annotations
 
 import gzip
-import json
 import sys
-from collections.abc import Iterator
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.storage.blob import BlobServiceClient
+from hishel import Entry, Request, Response
 
+from publisher.adapters.varnish import VarnishPurger
+from publisher.ports import PurgeError
+from tests import parts
 from tests.tools.conftest import Put
 from tests.tools.running import WAIT, Answer, ask
-from tools.local.azurite import Account
+from tools.local.azurite import ACCOUNT, KEY, Account
 from tools.local.children import Child
-from tools.local.edge.cache import NEGATIVE_SECONDS, UNLABELLED_SECONDS, Cache, Entry, lifetime
 from tools.local.edge.compression import accepts_gzip
+from tools.local.edge.memory import Kept, Memory
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-GZIP = {"Accept-Encoding": "gzip, br"}
+GZIP = {"Accept_Encoding": "gzip, br"}
 SCRIPT = b"export const answer = 42;\n" * 100
+RULES = {
+    "x-content-type-options": "nosniff",
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "Age, ETag, X-Cache",
+    "cross-origin-resource-policy": "cross-origin",
+    "timing-allow-origin": "*",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RunningEdge:
     port: int
     purge_port: int
-    log: Path
 
-    def get(self, path: str, **headers: str) -> Answer:
-        return ask(self.port, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return ask(self.port, path, method, headers=named)
 
-    def purge(self, *paths: object) -> Answer:
-        return ask(self.purge_port, "/purge", "POST", json.dumps({"paths": paths}).encode())
+    def purge(self, path: str) -> int:
+        return ask(self.purge_port, path, "PURGE").status
 
-    def purges(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text("utf-8").splitlines()]
+
+Start = Callable[..., RunningEdge]
+
+
+@pytest.fixture(params=["varnish", "embedded"])
+def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
+    """`start(connection_string, *options)` runs an edge until the test ends."""
+    if request.param == "varnish":
+        parts.require("varnishd")
+    module = "tools.local.varnish" if request.param == "varnish" else "tools.local.edge"
+    with ExitStack() as stack:
+
+        def run(connection_string: str, *options: str) -> RunningEdge:
+            command = [sys.executable, "-m", module, "--with-parent", *options]
+            child = Child("edge", command, {"ArtifactsStorage": connection_string}, tmp_path / "edge.log")
+            said = stack.enter_context(child).ready(WAIT)
+            return RunningEdge(said["port"], said["purgePort"])
+
+        yield run
 
 
 @pytest.fixture
-def edge(tmp_path: Path, storage: Account) -> Iterator[RunningEdge]:
-    log = tmp_path / "purge.log"
-    command = [sys.executable, "-m", "tools.local.edge", "--with-parent", "--purge-log", str(log)]
-    environment = {"ArtifactsStorage": storage.connection_string}
-    with Child("edge", command, environment, tmp_path / "edge.log") as child:
-        said = child.ready(WAIT)
-        yield RunningEdge(said["port"], said["purgePort"], log)
+def edge(start: Start, storage: Account) -> RunningEdge:
+    return start(storage.connection_string)
 
 
 def test_an_object_comes_with_its_headers_and_nosniff_and_none_of_the_storages_own(edge: RunningEdge, put: Put) -> None:
@@ -57,9 +83,24 @@ def test_an_object_comes_with_its_headers_and_nosniff_and_none_of_the_storages_o
     assert (answer.status, answer.body) == (200, SCRIPT)
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert answer.headers["cache-control"] == IMMUTABLE
-    assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["etag"]
     assert not [name for name in answer.headers if name.startswith("x-ms-")]
+    assert "azurite" not in answer.headers.get("server", "").lower()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/index.js", 200), ("/missing.js", 404), ("/../x", 404), ("/index.js", 304), ("/index.js", 206)],
+)
+def test_every_answer_has_what_the_rule_set_of_front_door_adds(
+    edge: RunningEdge, put: Put, path: str, status: int
+) -> None:
+    put("artifacts", "index.js", SCRIPT, "text/javascript", IMMUTABLE)
+    etag = edge.get("/index.js").headers["etag"]
+    headers = {304: {"If_None_Match": etag}, 206: {"Range": "bytes=0-9"}}.get(status, {})
+    answer = edge.get(path, **headers)
+    assert answer.status == status
+    assert {name: answer.headers.get(name) for name in RULES} == RULES
 
 
 def test_the_second_request_is_a_hit_even_when_the_storage_has_changed(edge: RunningEdge, put: Put) -> None:
@@ -77,6 +118,38 @@ def test_what_is_stale_is_asked_for_again(edge: RunningEdge, put: Put) -> None:
     assert (unchanged.headers["x-cache"], unchanged.body) == ("MISS", b"old")
     put("artifacts", "a.json", b"new", "application/json", "public, max-age=60, s-maxage=0")
     assert edge.get("/a.json").body == b"new"
+
+
+def test_an_age_is_counted_from_the_storages_word(edge: RunningEdge, put: Put) -> None:
+    put("artifacts", "a.json", b"{}", "application/json", "public, max-age=60")
+    ages = [int(edge.get("/a.json").headers["age"]) for _ in range(3)]
+    assert ages == sorted(ages)
+    assert ages[0] in {0, 1}
+
+
+@pytest.mark.parametrize("label", ["no-store", "no-cache", "private, max-age=60"])
+def test_what_may_not_be_kept_is_asked_for_every_time(edge: RunningEdge, put: Put, label: str) -> None:
+    for data in (b"old", b"new"):
+        put("artifacts", "a.json", data, "application/json", label)
+        assert edge.get("/a.json").body == data
+
+
+def test_what_has_no_label_is_kept_for_long_as_front_door_does(edge: RunningEdge, put: Put) -> None:
+    put("artifacts", "a.json", b"old", "application/json")
+    assert edge.get("/a.json").headers.get("cache-control") is None
+    put("artifacts", "a.json", b"new", "application/json")
+    assert edge.get("/a.json").body == b"old"
+
+
+def test_a_part_of_an_object_is_a_part_of_the_same_bytes(edge: RunningEdge, put: Put) -> None:
+    put("artifacts", "index.js", SCRIPT, "text/javascript", IMMUTABLE)
+    for _ in range(2):
+        answer = edge.get("/index.js", Range="bytes=7-11")
+        assert (answer.status, answer.body) == (206, SCRIPT[7:12])
+        assert answer.headers["content-range"] == f"bytes 7-11/{len(SCRIPT)}"
+    assert edge.get("/index.js", Range="bytes=-5").body == SCRIPT[-5:]
+    assert edge.get("/index.js", Range=f"bytes={len(SCRIPT)}-").status == 416
+    assert edge.get("/index.js", Range="bytes=0-4", If_Range='"other"').status == 200
 
 
 @pytest.mark.parametrize("accept", ["identity", "gzip"])
@@ -125,14 +198,14 @@ def test_large_objects_pass_through_whole(edge: RunningEdge, put: Put, size: int
 def test_head_says_what_get_would_without_a_body(edge: RunningEdge, put: Put) -> None:
     put("artifacts", "index.js", SCRIPT, "text/javascript", IMMUTABLE)
     for _ in range(2):
-        answer = ask(edge.port, "/index.js", "HEAD")
+        answer = edge.get("/index.js", "HEAD")
         assert (answer.status, answer.body) == (200, b"")
         assert answer.headers["content-length"] == str(len(SCRIPT))
 
 
 def test_other_methods_are_refused(edge: RunningEdge) -> None:
-    for method in ("PUT", "POST", "DELETE", "OPTIONS"):
-        assert ask(edge.port, "/a.json", method).status == 405
+    for method in ("PUT", "POST", "DELETE", "OPTIONS", "PURGE"):
+        assert edge.get("/a.json", method).status == 405
 
 
 def test_names_with_every_allowed_character_arrive(edge: RunningEdge, put: Put) -> None:
@@ -156,28 +229,142 @@ def test_a_missing_object_is_404_and_appears_after_a_purge(edge: RunningEdge, pu
     assert edge.get("/remote-index.json").body == b"{}"
 
 
-def test_a_purge_names_objects_or_everything_below_a_folder_and_is_logged(edge: RunningEdge, put: Put) -> None:
-    names = ["a/releases.json", "a/1.0.0/x", "a/1.0.0/y/z", "a/1.0.0-rc.1/x"]
+def test_a_purge_names_an_object_or_everything_below_a_folder_in_every_form(edge: RunningEdge, put: Put) -> None:
+    names = ["a/releases.json", "a/1.0.0/x.js", "a/1.0.0/y/z.js", "a/1.0.0-rc.1/x.js", "b/1.0.0/x.js"]
     for name in names:
-        put("artifacts", name, b"old", cache_control=IMMUTABLE)
-        edge.get(f"/{name}")
-        put("artifacts", name, b"new", cache_control=IMMUTABLE)
-    answer = edge.purge("/a/releases.json", "/a/1.0.0/*")
-    assert (answer.status, json.loads(answer.body)) == (200, {"purged": 3})
-    assert [edge.get(f"/{name}").body for name in names] == [b"new", b"new", b"new", b"old"]
-    (line,) = edge.purges()
-    assert (line["paths"], line["status"], line["purged"]) == (["/a/releases.json", "/a/1.0.0/*"], 200, 3)
-    assert line["at"].endswith("Z")
+        put("artifacts", name, b"old" * 1000, "text/javascript", IMMUTABLE)
+        for headers in ({}, GZIP):
+            edge.get(f"/{name}", **headers)
+        put("artifacts", name, b"new" * 1000, "text/javascript", IMMUTABLE)
+    assert (edge.purge("/a/releases.json"), edge.purge("/a/1.0.0/*")) == (200, 200)
+    expected = [b"new", b"new", b"new", b"old", b"old"]
+    assert [edge.get(f"/{name}").body[:3] for name in names] == expected
+    assert [gzip.decompress(edge.get(f"/{name}", **GZIP).body)[:3] for name in names] == expected
 
 
-@pytest.mark.parametrize("paths", [[], ["no-slash"], [1], [f"/{n}" for n in range(101)]])
-def test_a_purge_that_a_cdn_would_refuse_is_refused_and_logged(edge: RunningEdge, paths: list[object]) -> None:
-    assert edge.purge(*paths).status == 400
-    assert [line["status"] for line in edge.purges()] == [400]
+def test_a_dot_in_a_purge_is_a_dot(edge: RunningEdge, put: Put) -> None:
+    put("artifacts", "a/1x0/f", b"old", cache_control=IMMUTABLE)
+    edge.get("/a/1x0/f")
+    put("artifacts", "a/1x0/f", b"new", cache_control=IMMUTABLE)
+    assert edge.purge("/a/1.0/*") == 200
+    assert edge.get("/a/1x0/f").body == b"old"
 
 
-def test_purges_are_not_taken_where_readers_ask(edge: RunningEdge) -> None:
-    assert ask(edge.port, "/purge", "POST", b'{"paths": ["/a"]}').status == 405
+@pytest.mark.parametrize("path", ["/a?x", "/a*", "/*/a", "/a/*b"])
+def test_a_purge_of_anything_else_is_refused(edge: RunningEdge, path: str) -> None:
+    assert edge.purge(path) == 400
+
+
+def test_nothing_is_served_where_purges_are_taken(edge: RunningEdge, put: Put) -> None:
+    put("artifacts", "a.json", b"{}", cache_control=IMMUTABLE)
+    assert ask(edge.purge_port, "/a.json").status == 400
+
+
+def test_w4_the_adapter_purges_below_its_prefix_and_tells_what_went_wrong(edge: RunningEdge, put: Put) -> None:
+    put("artifacts", "mfe/a/releases.json", b"old", cache_control=IMMUTABLE)
+    edge.get("/mfe/a/releases.json")
+    put("artifacts", "mfe/a/releases.json", b"new", cache_control=IMMUTABLE)
+    purger = VarnishPurger(f"http://127.0.0.1:{edge.purge_port}", "/mfe")
+    assert purger.purge(["/remote-index.json", "/a/releases.json"], None) is None
+    assert edge.get("/mfe/a/releases.json").body == b"new"
+    for url in (f"http://127.0.0.1:{edge.port}", "http://127.0.0.1:1"):
+        with pytest.raises(PurgeError) as caught:
+            VarnishPurger(url).purge(["/a/releases.json"], None)
+        assert not caught.value.is_over
+
+
+def test_t15_a_404_is_believed_for_as_long_as_it_is_told_and_forgotten_by_a_purge(
+    start: Start, storage: Account, put: Put
+) -> None:
+    edge = start(storage.connection_string, "--negative-seconds", "3600")
+    assert edge.get("/a.json").status == 404
+    put("artifacts", "a.json", b"{}", "application/json", "public, max-age=30")
+    assert (edge.get("/a.json").status, edge.get("/a.json").headers["x-cache"]) == (404, "HIT")
+    edge.purge("/a.json")
+    assert edge.get("/a.json").status == 200
+
+
+class Origin(ThreadingHTTPServer):
+    """A storage of one object, that may refuse or be away. `asked`: the validators that were sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.body, self.status, self.is_away = b"old", 200, False
+        self.asked: list[str | None] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def connection_string(self) -> str:
+        endpoint = f"http://127.0.0.1:{self.server_address[1]}/{ACCOUNT}"
+        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Origin
+    protocol_version = "HTTP/1.1"
+
+    def parse_request(self) -> bool:
+        self.close_connection = self.server.is_away
+        return not self.server.is_away and super().parse_request()
+
+    def do_GET(self) -> None:
+        of = self.server
+        of.asked.append(self.headers.get("If-None-Match"))
+        body, etag = of.body, f'"{of.body.decode()[:3]}"'
+        is_same = self.headers.get("If-None-Match") == etag and of.status == 200
+        self.send_response(304 if is_same else of.status)
+        fields = {"ETag": etag, "Cache-Control": "max-age=0", "Content-Type": "text/javascript"}
+        for name, value in {**fields, "Content-Length": "0" if is_same else str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b"" if is_same else body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with Origin() as server:
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize("headers", [{}, GZIP])
+def test_what_is_stale_is_asked_for_by_its_strong_validator(
+    start: Start, origin: Origin, headers: dict[str, str]
+) -> None:
+    origin.body = b"old" * 1000
+    edge = start(origin.connection_string)
+    answers = [edge.get("/a.js", **headers) for _ in range(3)]
+    assert origin.asked == [None, '"old"', '"old"']
+    assert len({answer.body for answer in answers}) == 1
+    assert len({answer.headers["etag"] for answer in answers}) == 1
+    assert {answer.headers["x-cache"] for answer in answers} == {"MISS"}
+
+
+@pytest.mark.parametrize("status", [403, 429, 500, 503])
+def test_a_storage_that_refuses_is_no_object_and_is_asked_again(start: Start, origin: Origin, status: int) -> None:
+    edge = start(origin.connection_string)
+    edge.get("/a.js")
+    origin.status = status
+    answer = edge.get("/a.js")
+    assert answer.status in {502, 503}
+    assert b"old" not in answer.body
+    origin.status = 200
+    assert edge.get("/a.js").body == b"old"
+
+
+def test_what_is_stale_is_not_served_while_the_storage_is_away(start: Start, origin: Origin) -> None:
+    """Front Door knows no stale-while-revalidate."""
+    edge = start(origin.connection_string)
+    assert edge.get("/a.js").status == 200
+    origin.is_away = True
+    assert edge.get("/a.js").status in {502, 503}
+    origin.is_away = False
+    assert edge.get("/a.js").status == 200
 
 
 def test_the_container_itself_stays_private(edge: RunningEdge, storage: Account, put: Put) -> None:
@@ -185,25 +372,6 @@ def test_the_container_itself_stays_private(edge: RunningEdge, storage: Account,
     assert edge.get("/a.json").status == 200
     with BlobServiceClient.from_connection_string(storage.connection_string) as service:
         assert service.get_container_client("artifacts").get_container_properties().public_access is None
-
-
-@pytest.mark.parametrize(
-    ("status", "label", "seconds"),
-    [
-        (200, "public, max-age=30, s-maxage=5", 5),
-        (200, 'public, MAX-AGE="30"', 30),
-        (200, IMMUTABLE, 31536000),
-        (200, "no-cache, max-age=30", 0),
-        (200, "no-store", 0),
-        (200, "private, max-age=30", 0),
-        (200, "max-age=soon", 0),
-        (200, None, UNLABELLED_SECONDS),
-        (404, "max-age=30", NEGATIVE_SECONDS),
-        (500, "max-age=30", 0),
-    ],
-)
-def test_how_long_an_answer_is_believed(status: int, label: str | None, seconds: float) -> None:
-    assert lifetime(status, label) == seconds
 
 
 @pytest.mark.parametrize(
@@ -225,10 +393,10 @@ def test_who_takes_gzip(header: str, accepted: bool) -> None:
     assert accepts_gzip(header) is accepted
 
 
-def test_the_cache_holds_no_more_than_its_limit_and_drops_what_was_used_least() -> None:
-    cache = Cache(limit=100)
+def test_the_memory_holds_no_more_than_its_limit_and_drops_what_was_used_least() -> None:
+    memory, entry = Memory(limit=100), Entry(uuid.uuid4(), Request("GET", "/"), Response(200))
     for name in ("/a", "/b"):
-        cache.put(name, Entry(200, {}, b"x" * 40, 0, 1))
-    cache.get("/a")
-    cache.put("/c", Entry(200, {}, b"x" * 40, 0, 1))
-    assert [name for name in ("/a", "/b", "/c") if cache.get(name)] == ["/a", "/c"]
+        memory.put(name, Kept(entry, b"x" * 40))
+    memory.get("/a")
+    memory.put("/c", Kept(entry, b"x" * 40))
+    assert [name for name in ("/a", "/b", "/c") if memory.get(name)] == ["/a", "/c"]

@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -161,9 +162,13 @@ def test_the_app_is_told_its_settings_and_its_callers_periods(
         assert told["FAVN_EDGE_URLS"] == endpoints.edge
 
 
+@pytest.mark.parametrize("edge", ["varnish", "embedded"])
 def test_the_app_is_given_an_identity_that_may_purge_the_edge_and_every_call_is_logged(
-    pipeline: LocalPipeline, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, edge: Literal["varnish", "embedded"]
 ) -> None:
+    if edge == "varnish":
+        parts.require("varnishd")
+    pipeline = LocalPipeline(tmp_path / "local", script=SAMPLE, settings=settings, host="devhost", edge=edge)
     with pipeline as endpoints, BlobServiceClient.from_connection_string(endpoints.connection_string) as service:
         told = json.loads(get(f"{endpoints.functions}/api/settings", key(endpoints.function_key))[1])
         for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"):

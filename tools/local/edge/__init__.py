@@ -1,6 +1,7 @@
-"""An edge in front of the container `artifacts`: what Front Door does, as far as readers and the publisher notice it.
+"""The edge where no Varnish is installed: what Front Door does, as far as readers and purges notice it.
 
-It caches by Cache-Control, revalidates by ETag, compresses, strips query strings, and takes purges on a second port. It
-asks the storage with a read-only signature, so the container stays private. What it does not do: ranges (a request for
-one gets the whole object, which HTTP allows), collapsing equal requests that miss at once, several points of presence.
+Whether an answer may be kept, for how long, and how it is asked for again, is decided by a library (RFC 9111, as a
+shared cache); another answers conditional and range requests. It asks the storage with a read-only signature, so the
+container stays private. What it does not do: answer before it has all of an object; collapse equal requests that miss
+at once; several points of presence.
 """

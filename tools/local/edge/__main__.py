@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import sys
-from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -15,6 +14,7 @@ from aiohttp import web
 from tools.local.until import until_told
 
 from .cache import Cache
+from .memory import Memory
 from .origin import Origin
 from .proxy import Proxy
 from .purge import Purges
@@ -28,11 +28,10 @@ async def _run(arguments: argparse.Namespace, connection_string: str) -> None:
     connector = aiohttp.TCPConnector(limit=64, keepalive_timeout=IDLE_SECONDS)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
-        cache = Cache(MEMORY)
-        proxy = Proxy(Origin(connection_string, arguments.container, session), cache)
+        memory, origin = Memory(MEMORY), Origin(connection_string, arguments.container, session)
+        proxy = Proxy(Cache(origin, memory, arguments.negative_seconds), memory)
         runners = [
-            web.AppRunner(side.application(), access_log=None, shutdown_timeout=1)
-            for side in (proxy, Purges(cache, arguments.purge_log))
+            web.AppRunner(side.application(), access_log=None, shutdown_timeout=1) for side in (proxy, Purges(memory))
         ]
         for runner, port in zip(runners, (arguments.port, arguments.purge_port), strict=True):
             await runner.setup()
@@ -50,7 +49,7 @@ def main() -> int:
     parser.add_argument("--container", default="artifacts")
     parser.add_argument("--port", type=int, default=0, help="for readers, on loopback; 0 takes a free one")
     parser.add_argument("--purge-port", type=int, default=0, help="for purges, on loopback; 0 takes a free one")
-    parser.add_argument("--purge-log", type=Path, help="gets one line of JSON for every call")
+    parser.add_argument("--negative-seconds", type=int, default=1, help="how long a 404 is believed")
     parser.add_argument("--with-parent", action="store_true", help="also stop when standard input ends")
     arguments = parser.parse_args()
     connection_string = os.environ.get("ArtifactsStorage", "")  # noqa: SIM112 - the app setting's name

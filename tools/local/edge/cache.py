@@ -1,109 +1,103 @@
-"""What the edge remembers, for how long, and within how much memory."""
+"""One object: from memory while it is fresh, asked for again when it is stale, else from the storage."""
 
 from __future__ import annotations
 
-import re
-import time
-from collections import OrderedDict
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 
-NEGATIVE_SECONDS = 1.0
-"""How long a 404 is believed."""
+from hishel import (
+    AnyState,
+    CacheMiss,
+    CacheOptions,
+    CouldNotBeStored,
+    Entry,
+    FromCache,
+    Headers,
+    IdleClient,
+    InvalidateEntries,
+    NeedRevalidation,
+    NeedToBeUpdated,
+    Request,
+    Response,
+    StoreAndUse,
+)
 
-UNLABELLED_SECONDS = 86_400.0
+from .memory import Kept, Memory
+from .origin import KEPT_HEADERS, Origin
+
+UNLABELLED_SECONDS = 86_400
 """How long an object without Cache-Control is kept: Front Door takes one to three days at random."""
 
-_DIRECTIVE = re.compile(r"([a-z-]+)(?:\s*=\s*\"?([^\",]*)\"?)?")
+UNLABELLED = "x-unlabelled"
+_SHARED = CacheOptions(shared=True, supported_methods=["GET"], allow_stale=False)
 
 
-@dataclass(slots=True)
-class Entry:
-    """One object as the storage answered it. `gzipped` is made when a client first wants it."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of a path. `kept` is an object, or None where `status` is another one than 200."""
 
     status: int
+    kept: Kept | None
     headers: Mapping[str, str]
-    body: bytes
-    stored: float
-    lifetime: float
-    gzipped: bytes | None = None
-
-    @property
-    def age(self) -> float:
-        """Seconds since the storage vouched for it."""
-        return time.monotonic() - self.stored
-
-    @property
-    def fresh(self) -> bool:
-        """Whether it may be served without asking."""
-        return self.age < self.lifetime
-
-    def renew(self, lifetime: float) -> None:
-        """The storage has said that it is still the same."""
-        self.stored, self.lifetime = time.monotonic(), lifetime
-
-    @property
-    def size(self) -> int:
-        """The bytes that it holds."""
-        return len(self.body) + len(self.gzipped or b"")
-
-
-def lifetime(status: int, cache_control: str | None) -> float:
-    """Seconds for which an answer may be served again; 0 means not at all."""
-    if status != 200:
-        return NEGATIVE_SECONDS if status == 404 else 0.0
-    if cache_control is None:
-        return UNLABELLED_SECONDS
-    directives = dict(_DIRECTIVE.findall(cache_control.lower()))
-    if directives.keys() & {"no-store", "no-cache", "private"}:
-        return 0.0
-    seconds = directives.get("s-maxage") or directives.get("max-age") or ""
-    return float(seconds) if seconds.isdigit() else 0.0
+    is_hit: bool
 
 
 class Cache:
-    """Entries by path, the least recently used leaving first, at most `limit` bytes of bodies."""
+    """A shared cache before the storage. `negative_seconds`: how long a 404 is believed."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._used = 0
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self.generation = 0
-        """Counts the purges: what was asked for before one may not be stored after it."""
+    def __init__(self, origin: Origin, memory: Memory, negative_seconds: int) -> None:
+        self._origin, self._memory, self._negative = origin, memory, negative_seconds
 
-    def get(self, path: str) -> Entry | None:
-        """The entry, fresh or not."""
-        entry = self._entries.get(path)
-        if entry is not None:
-            self._entries.move_to_end(path)
-        return entry
+    async def get(self, path: str) -> Found:
+        """Raises aiohttp's ClientError or TimeoutError where the storage would have to answer and does not."""
+        kept, generation, is_hit = self._memory.get(path), self._memory.generation, True
+        request = Request("GET", path)
+        state: AnyState = IdleClient(options=_SHARED).next(request, [] if kept is None else [kept.entry])
+        body = b""
+        while True:
+            match state:
+                case CacheMiss() | NeedRevalidation():
+                    is_hit = False
+                    response, body = await self._ask(path, state.request)
+                    state = state.next(response)
+                case NeedToBeUpdated():
+                    assert kept is not None
+                    kept.entry = state.updating_entries[-1]
+                    state = state.next()
+                case FromCache():
+                    assert kept is not None
+                    return _found(state.entry.response, kept, is_hit)
+                case StoreAndUse():
+                    kept = Kept(Entry(uuid.uuid4(), request, state.response), body)
+                    if generation == self._memory.generation:
+                        self._memory.put(path, kept)
+                    return _found(state.response, kept, is_hit)
+                case CouldNotBeStored():
+                    return _found(state.response, Kept(Entry(uuid.uuid4(), request, state.response), body), is_hit)
+                case InvalidateEntries():  # there is one entry at most, and what follows replaces it
+                    state = state.next()
+                case IdleClient():
+                    raise AssertionError("the library does not begin anew")
 
-    def put(self, path: str, entry: Entry) -> None:
-        """Keep `entry`, replacing what was there."""
-        self._drop(path)
-        self._entries[path] = entry
-        self._used += entry.size
-        while self._used > self._limit:
-            self._drop(next(iter(self._entries)))
+    async def _ask(self, path: str, request: Request) -> tuple[Response, bytes]:
+        async with self._origin.ask(path, request.headers.get("if-none-match")) as answer:
+            headers = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
+            return Response(answer.status, Headers(self._labelled(answer.status, headers))), await answer.read()
 
-    def keep_gzipped(self, path: str, entry: Entry, gzipped: bytes) -> None:
-        """Keep the compressed form beside the plain one."""
-        entry.gzipped = gzipped
-        if self._entries.get(path) is entry:
-            self._used += len(gzipped)
+    def _labelled(self, status: int, headers: dict[str, str]) -> dict[str, str]:
+        """With the label that the storage should have given."""
+        if status not in {200, 304}:
+            seconds = self._negative if status == 404 else 0
+            return {"Date": formatdate(usegmt=True), "Cache-Control": f"max-age={seconds}"}
+        if status == 200 and "Cache-Control" not in headers:
+            return {**headers, "Cache-Control": f"max-age={UNLABELLED_SECONDS}", UNLABELLED: "yes"}
+        return headers
 
-    def purge(self, path: str) -> int:
-        """Forget `path`, or all below `prefix/` for `prefix/*`; how many entries went."""
-        self.generation += 1
-        if path.endswith("/*"):
-            gone = [known for known in self._entries if known.startswith(path[:-1])]
-        else:
-            gone = [path] if path in self._entries else []
-        for known in gone:
-            self._drop(known)
-        return len(gone)
 
-    def _drop(self, path: str) -> None:
-        entry = self._entries.pop(path, None)
-        if entry is not None:
-            self._used -= entry.size
+def _found(response: Response, kept: Kept, is_hit: bool) -> Found:
+    headers = dict(response.headers)
+    if UNLABELLED in headers:
+        headers = {name: value for name, value in headers.items() if name not in {UNLABELLED, "cache-control"}}
+    return Found(response.status_code, kept, headers, is_hit)

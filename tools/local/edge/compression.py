@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import re
 from collections.abc import Mapping
+
+from werkzeug.http import parse_accept_header
 
 SMALLEST, LARGEST = 1024, 8 * 1024 * 1024
 """Front Door's bounds for compression at the edge, in bytes."""
@@ -23,23 +24,18 @@ _TYPES = frozenset(
     }
 )
 
-_ZERO = re.compile(r"q\s*=\s*0(\.0*)?")
-
 
 def compressible(headers: Mapping[str, str], size: int) -> bool:
     """Whether an object of this type and size is compressed at all."""
-    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     known = kind in _TYPES or kind.startswith("text/")
-    return known and SMALLEST <= size <= LARGEST and "Content-Encoding" not in headers
+    return known and SMALLEST <= size <= LARGEST and "content-encoding" not in headers
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Whether the client's Accept-Encoding takes gzip (RFC 9110, 12.5.3)."""
-    weights: dict[str, bool] = {}
-    for item in accept_encoding.lower().split(","):
-        name, _, weight = item.strip().partition(";")
-        weights[name.strip()] = _ZERO.fullmatch(weight.strip()) is None
-    return weights.get("gzip", weights.get("*", False))
+    accepted = dict(parse_accept_header(accept_encoding.lower()))
+    return accepted.get("gzip", accepted.get("*", 0.0)) > 0
 
 
 def compress(body: bytes) -> bytes:

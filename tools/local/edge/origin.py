@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
 
 import aiohttp
 from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
 from yarl import URL
 
-KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Cache-Control", "ETag", "Last-Modified")
+KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Cache-Control", "Date", "ETag", "Last-Modified")
 VALIDITY = timedelta(days=2)
 
 
@@ -25,14 +24,14 @@ class Origin:
         self._renew_at = datetime.min.replace(tzinfo=UTC)
 
     @asynccontextmanager
-    async def ask(self, method: str, path: str, etag: str | None) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def ask(self, path: str, etag: str | None) -> AsyncIterator[aiohttp.ClientResponse]:
         """The storage's answer for `/name`, conditional where `etag` is given; ClientError where it does not answer."""
-        url = URL(f"{self._client.url}{quote(path)}?{self._query()}", encoded=True)
+        url = URL(f"{self._client.url}{path}?{self._query()}", encoded=True)
         headers = {"Accept-Encoding": "identity", **({"If-None-Match": etag} if etag else {})}
         try:
-            answer = await self._session.request(method, url, headers=headers, allow_redirects=False)
+            answer = await self._session.get(url, headers=headers, allow_redirects=False)
         except aiohttp.ServerDisconnectedError:
-            answer = await self._session.request(method, url, headers=headers, allow_redirects=False)
+            answer = await self._session.get(url, headers=headers, allow_redirects=False)
         async with answer:
             yield answer
 

@@ -1,5 +1,7 @@
 vcl 4.1;
 
+import std;
+
 # The edge of the local pipeline. @NAMES@ are filled in by varnish.py.
 
 backend storage {
@@ -84,6 +86,19 @@ sub vcl_backend_response {
     } elsif (!beresp.http.Cache-Control) {
         # Front Door takes one to three days at random.
         set beresp.ttl = 1d;
+    } else {
+        # Varnish has looked at what the storage sent just now, and a 304 of Blob Storage has no Cache-Control: what it
+        # vouches for has, and is believed for as long again.
+        set beresp.ttl = std.duration(
+            regsub(beresp.http.Cache-Control, "(?i)^.*?(s-maxage|max-age)\s*=\s*([0-9]+).*$", "\2s"), 0s);
+        if (beresp.http.Cache-Control ~ "(?i)s-maxage\s*=\s*[0-9]") {
+            set beresp.ttl = std.duration(
+                regsub(beresp.http.Cache-Control, "(?i)^.*s-maxage\s*=\s*([0-9]+).*$", "\1s"), 0s);
+        }
+        if (beresp.ttl <= 0s) {
+            # With none at all it would not be asked for by its validator.
+            set beresp.ttl = 1ms * 0.001;
+        }
     }
     if (beresp.http.Content-Type ~ "(?i)^(text/|application/(javascript|json|manifest\+json|xml|xhtml\+xml|vnd\.ms-fontobject)|font/(otf|ttf)|image/svg\+xml)"
         && !beresp.was_304 && beresp.http.Content-Length ~ "^[0-9]+$"
@@ -118,6 +133,11 @@ sub vcl_backend_error {
 }
 
 sub vcl_deliver {
+    # Varnish compares one validator; readers may send several.
+    if (req.http.If-None-Match && resp.http.ETag
+        && std.strstr(req.http.If-None-Match, regsub(resp.http.ETag, "^W/", ""))) {
+        set req.http.If-None-Match = resp.http.ETag;
+    }
     call headers;
     set resp.http.X-Cache = "MISS";
     if (obj.hits > 0) {
