@@ -27,6 +27,7 @@ from publisher.adapters.memory import MemoryStore
 from publisher.adapters.memory_queue import MemoryLeases, MemoryQueue
 from publisher.adapters.varnish import VarnishPurger
 from publisher.cdn import parse_endpoints
+from publisher.content_types import immutable
 from publisher.destinations import open_destination
 from publisher.environment import Environment
 from publisher.indexes import remote_of
@@ -123,9 +124,12 @@ class Site:
     # Publishing
 
     def publish(self, feature_id: str, version: str, files: Mapping[str, bytes] = FILES) -> None:
-        folder = version_directory(self.folder, self.keys.build, feature_id, version, files=files)
+        self.publish_directory(version_directory(self.folder, self.keys.build, feature_id, version, files=files))
+
+    def publish_directory(self, folder: Path) -> None:
+        """A signed version directory, `…/<featureId>/<version>`."""
         publish(self.env, DirectorySource(folder, Limits()), actor="tester")
-        self._follow(feature_id)
+        self._follow(folder.parent.name)
 
     def rollback(self, feature_id: str, version: str) -> None:
         release.rollback(self.env, feature_id, Version(version), BECAUSE)
@@ -138,6 +142,18 @@ class Site:
         if self.purges:
             paths = [purge.REMOTE_INDEX, purge.release_index(feature_id)]
             purge.request(self.pipeline, paths, actor="test", reason=None)
+
+    def poison(self, name: str, data: bytes) -> None:
+        """The first edge gets other bytes for an object than are in storage, in every form, and keeps them."""
+        store = self.env.artifacts
+        found = store.read(name, limit=2**24)
+        assert found is not None
+        store.replace(name, data, immutable(name), etag=found.etag)
+        for form in ("identity", "gzip"):
+            assert get(self.edges[0], name, Accept_Encoding=form).status == 200
+        changed = store.read(name, limit=2**24)
+        assert changed is not None
+        store.replace(name, found.data, immutable(name), etag=changed.etag)
 
     def work_off_purges(self) -> None:
         """What the queue trigger does with what waits now."""

@@ -10,7 +10,6 @@ import pytest
 
 from artifact.errors import Code
 from loader_cdn.report import Result
-from publisher.ports import ContentSettings
 from tests.edges.site import Reader, Site, get, now
 from tests.simulator.environment import assert_refused, row_of, tree
 from tests.tools.running import WAIT
@@ -35,20 +34,6 @@ def warm(site: Site) -> tuple[Reader, Reader]:
     for reader, edge in zip(readers, site.edges, strict=True):
         assert reader.sync(edge).exit_status() == 0
     return readers
-
-
-def poison(site: Site, name: str, data: bytes) -> None:
-    """The first edge gets other bytes for an object than are in storage, and keeps them."""
-    store = site.env.artifacts
-    found = store.read(name, limit=2**24)
-    assert found is not None
-    settings = ContentSettings("text/javascript; charset=utf-8", "public, max-age=31536000, immutable")
-    store.replace(name, data, settings, etag=found.etag)
-    assert get(site.edges[0], name).body == data
-    assert get(site.edges[0], name, Accept_Encoding="gzip").status == 200
-    changed = store.read(name, limit=2**24)
-    assert changed is not None
-    store.replace(name, found.data, settings, etag=changed.etag)
 
 
 def test_t09_a_frozen_edge_keeps_readers_where_they_are_visibly_and_convinces_no_new_one(
@@ -121,7 +106,7 @@ def test_t15_a_page_with_status_200_is_refused_and_what_stands_is_kept(still: Si
     reader, _ = warm(still)
     stood = tree(reader.root)
     still.publish(FEATURE, "1.1.0")
-    poison(still, f"{FEATURE}/1.1.0/manifest.json", PAGE)
+    still.poison(f"{FEATURE}/1.1.0/manifest.json", PAGE)
     still.purge("/remote-index.json")
     assert_refused(row_of(reader.sync(still.edges[0]), FEATURE), Code.INTEGRITY_MISMATCH)
     assert tree(reader.root) == stood
@@ -130,7 +115,7 @@ def test_t15_a_page_with_status_200_is_refused_and_what_stands_is_kept(still: Si
 def test_t16_a_file_poisoned_at_one_edge_is_refused_with_its_url_and_hash_until_it_is_purged(still: Site) -> None:
     first, second = warm(still)
     still.publish(FEATURE, "1.1.0", {"index.js": b"export default 1\n"})
-    poison(still, f"{FEATURE}/1.1.0/index.js", b"export default 6\n")
+    still.poison(f"{FEATURE}/1.1.0/index.js", b"export default 6\n")
     still.purge("/remote-index.json")
 
     row = row_of(first.sync(still.edges[0]), FEATURE)
