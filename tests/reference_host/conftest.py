@@ -23,16 +23,10 @@ from publisher.sources import DirectorySource
 from tests import parts
 from tests.reference_host import node
 from tests.simulator.environment import Delivery, delivery
-from tools.local.children import Child
+from tools.local.reference_host import FLAGS, reference_host
 
 FIRST = ("feature-lab-results/1.0.0", "feature-notifications/1.0.0", "feature-patientlist/1.0.0")
 UPDATE = "feature-patientlist/1.1.0"
-
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-END_WITH_PARENT = node.EXAMPLES.parent / "tools" / "azurite" / "end-with-parent.cjs"
 
 expect.set_options(timeout=30_000)
 
@@ -95,16 +89,9 @@ def run_host(tmp_path: Path) -> Iterator[Callable[..., str]]:
     with ExitStack() as stack:
 
         def run(*arguments: str | Path) -> str:
-            return stack.enter_context(running_host(tmp_path / "host.log", *arguments))
+            return stack.enter_context(reference_host(tmp_path / "host.log", *arguments))
 
         yield run
-
-
-@contextmanager
-def running_host(log: Path, *arguments: str | Path) -> Iterator[str]:
-    command = [node.found(), "--require", END_WITH_PARENT, node.HOST / "host.js", "--json", "--port", "0", *arguments]
-    with Child("host", command, {}, log, folder=node.EXAMPLES) as child:
-        yield child.ready(60)["url"]
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +99,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's Chromium. It ends with the module: while it runs, this thread can have no other event loop."""
     executable = parts.require("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         yield browser
         browser.close()
 

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ from rich.panel import Panel
 from rich.text import Text
 from rich.tree import Tree
 
+from tools.local.children import ChildError
 from tools.local.endpoints import Endpoints
 from tools.local.keys import RELEASE_KEY_ID
 from tools.local.pipeline import LocalPipeline
+from tools.local.reference_host import picture, reference_host
+from tools.local.varnish import varnish
 from tools.setup.steps import ROOT
 
 BIN = ROOT / ".venv" / "bin"
@@ -29,6 +33,7 @@ DIST = ROOT / "examples" / "dist"
 PATIENTS = "feature-patientlist"
 FIRST = (f"{PATIENTS}/1.0.0", "feature-lab-results/1.0.0", "feature-notifications/1.0.0", "feature-icons/1.0.0")
 UPDATE = f"{PATIENTS}/1.1.0"
+PICTURE = ROOT / ".local" / "demo.png"
 REFUSED = 3
 WAIT_SECONDS = 30
 
@@ -105,15 +110,46 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="favn-demo-") as name:
         folder = Path(name)
         try:
-            console.print("Starting storage, the Functions app and the edge …")
+            console.print(f"Starting storage, the Functions app and the edge ({edge_name()}) …")
             with LocalPipeline(folder / "pipeline") as endpoints:
-                ending = story(Stage(endpoints, folder))
-        except DemoError as error:
+                stage = Stage(endpoints, folder)
+                ending = story(stage)
+                with hosts(stage) as pages:
+                    Console(highlight=False).print(ending)
+                    console.print(f"\nThat took {time.monotonic() - began:.0f} s. ", end="")
+                    show(pages)
+        except (DemoError, ChildError) as error:
             console.print(f"demo: {error}", style="red", markup=False)
             return 1
-    Console(highlight=False).print(ending)
-    console.print(f"That took {time.monotonic() - began:.0f} s. Next: `make up` keeps the pipeline running; README.md.")
     return 0
+
+
+def edge_name() -> str:
+    """Which of the two edges it is."""
+    return "the embedded one: no Varnish is installed" if varnish.find() is None else "a real Varnish"
+
+
+@contextmanager
+def hosts(stage: Stage) -> Iterator[dict[str, str]]:
+    """What a browser can open: the same features from the pod's folder and from the edge."""
+    trust = ("--trust-keys", stage.endpoints.trust_keys)
+    with (
+        reference_host(stage.folder / "host.log", "--root", stage.site, *trust) as pod,
+        reference_host(stage.folder / "host.log", "--remote-index", stage.endpoints.remote_index, *trust) as cdn,
+    ):
+        yield {"the pod's folder": pod, "the edge": cdn}
+
+
+def show(pages: Mapping[str, str]) -> None:
+    """Where to look; the pages stay until somebody who sees this has seen them."""
+    if picture(pages["the edge"] + "patients", PICTURE):
+        console.print(f"A picture of the page is in {PICTURE.relative_to(ROOT)}.", markup=False)
+    for source, url in pages.items():
+        console.print(f"A host that mounts the features from {source}, verified in the browser: {url}", markup=False)
+    if sys.stdin.isatty():
+        with suppress(KeyboardInterrupt, EOFError):
+            input("Open them, then press Enter to end. ")
+    console.print("Next: `make up` keeps the pipeline running; README.md.", markup=False)
 
 
 def story(stage: Stage) -> Panel:
