@@ -6,18 +6,21 @@ which both believe to be alone, one begins a call.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from artifact.documents import canonical
-from artifact.fields import format_time, parse_time
+from artifact.documents import canonical, parse
+from artifact.errors import ContentError
+from artifact.fields import Fields, format_time
 from publisher.content_types import private
 from publisher.ports import Store
+from publisher.purgeable import check_all
 
 FOLDER = "purge/endpoints/"
 LIMIT = 256 * 1024
+MOST_OPERATIONS = 500
+"""Of one call: their updates have to fit into a round, and their ids into LIMIT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,18 @@ class OvertakenError(Exception):
 
 def load(container: Store, endpoint: str) -> Record:
     """The record of an endpoint, an empty one where there is none or where it cannot be read: it may be lost."""
-    found = container.read(f"{FOLDER}{endpoint}.json", limit=LIMIT)
-    if found is None:
-        return Record(endpoint)
+    empty = Record(endpoint)
     try:
-        return replace(_parse(endpoint, json.loads(found.data)), etag=found.etag)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Record(endpoint, etag=found.etag)
+        found = container.read(empty.name, limit=LIMIT)
+    except ContentError:  # longer than any of ours
+        container.delete(empty.name)
+        return empty
+    if found is None:
+        return empty
+    try:
+        return replace(_parse(endpoint, found.data, empty.name), etag=found.etag)
+    except ContentError:
+        return replace(empty, etag=found.etag)
 
 
 def store(container: Store, record: Record, **changes: Any) -> Record:
@@ -93,19 +101,19 @@ def _call_document(call: Call) -> dict[str, Any]:
     return {name: value for name, value in document.items() if value is not None}
 
 
-def _parse(endpoint: str, document: dict[str, Any]) -> Record:
-    call, due = document.get("call"), document.get("due")
+def _parse(endpoint: str, data: bytes, name: str) -> Record:
+    fields = Fields(parse(data, limit=LIMIT, where=name), where=name, rule="W4")
     return Record(
         endpoint,
-        call=None
-        if call is None
-        else Call(
-            tuple(map(str, call["operations"])),
-            tuple(map(str, call["paths"])),
-            parse_time(call["begunAt"]),
-            call.get("token"),
-        ),
-        due=None if due is None else parse_time(due),
-        failures=int(document["failures"]),
-        error=document.get("error"),
+        call=_parse_call(fields.object("call")) if fields.has("call") else None,
+        due=fields.optional_time("due"),
+        failures=fields.integer("failures", minimum=0),
+        error=fields.optional_text("error"),
     )
+
+
+def _parse_call(fields: Fields) -> Call:
+    on_behalf = fields.texts("operations")
+    if len(on_behalf) > MOST_OPERATIONS:
+        raise fields.refuse("operations", "too many", expected=MOST_OPERATIONS, seen=len(on_behalf))
+    return Call(on_behalf, check_all(fields.texts("paths")), fields.time("begunAt"), fields.optional_text("token"))

@@ -11,8 +11,8 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from artifact.errors import ConfigurationError
 from publisher.adapters.resources import CLASSIC, FRONT_DOOR, Resource
 from publisher.loopback import is_loopback
-from publisher.ports import CdnEndpoint, InFlight, Purger
-from publisher.purge import PATHS_A_CALL
+from publisher.ports import CdnEndpoint, InFlight, PurgeError, Purger
+from publisher.purgeable import PATHS_A_CALL
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -84,13 +84,19 @@ def _options(url: SplitResult, where: str) -> tuple[tuple[str, ...], str]:
 
 
 class _Lazily:
-    """A Purger that is made at its first purge: the libraries of some are slow to import."""
+    """A Purger that is made at its first purge: the libraries of some are slow to import. Raises PurgeError alone."""
 
     def __init__(self, make: Callable[[], Purger]) -> None:
         self._make = cache(make)
 
     def purge(self, paths: Sequence[str], token: str | None) -> InFlight | None:
-        return self._make().purge(paths, token)
+        try:
+            return self._make().purge(paths, token)
+        except PurgeError:
+            raise
+        except Exception as error:
+            # A library stumbles over an answer, a token or a setting: the endpoint fails, and holds up no other.
+            raise PurgeError("a purge failed in its library", seen=type(error).__name__, is_over=True) from error
 
 
 def _varnish(url: str, prefix: str) -> Purger:

@@ -16,6 +16,7 @@ from publisher import purge, telemetry
 from publisher.coalesce import Coalescer, Failures, Pace
 from publisher.environment import Environment
 from publisher.pipeline import Pipeline
+from publisher.purgeable import PATHS_A_CALL
 from publisher.release import delete_version
 from publisher.remote import commit_remote
 
@@ -87,8 +88,8 @@ def _follow(pipeline: Pipeline, bodies: Sequence[str]) -> Failures:
         if change.withdrawn is not None:
             delete_version(pipeline.environment, change.feature_id, change.withdrawn)
     paths = sorted({path for change in done for path in _paths(change)})
-    for start in range(0, len(paths), purge.PATHS_A_CALL):
-        purge.request(pipeline, paths[start : start + purge.PATHS_A_CALL], actor=ACTOR, reason=None)
+    for start in range(0, len(paths), PATHS_A_CALL):
+        purge.request(pipeline, paths[start : start + PATHS_A_CALL], actor=ACTOR, reason=None)
     return {body: failed[change.feature_id] for body, change in changes.items() if change.feature_id in failed}
 
 

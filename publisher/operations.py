@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from artifact.documents import canonical
-from artifact.fields import format_time, parse_time
+from artifact.documents import canonical, parse
+from artifact.errors import ContentError
+from artifact.fields import Fields, format_time
 from publisher.content_types import private
 from publisher.ports import Store
+from publisher.purgeable import check_all
 
-QUEUED, RUNNING, SUCCEEDED, FAILED = "queued", "running", "succeeded", "failed"
+QUEUED, RUNNING, SUCCEEDED, FAILED = STATES = "queued", "running", "succeeded", "failed"
 
 OPEN_ONES, ENDED_ONES = "purge/open/", "purge/ended/"
 """Two folders, so that those that wait are found without a look at all that ever were."""
@@ -23,6 +25,8 @@ OPEN_ONES, ENDED_ONES = "purge/open/", "purge/ended/"
 LIMIT = 256 * 1024
 READERS = 16
 _OPERATION = re.compile("[0-9a-f]{32}")
+
+logger = logging.getLogger("favn.publisher.operations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +79,25 @@ class Operation:
         return {name: value for name, value in document.items() if value is not None}
 
     @classmethod
-    def parse(cls, data: bytes) -> Operation:
-        """What `document` was stored as."""
-        document = json.loads(data)
-        ended_at, pending = document.get("endedAt"), document.get("pending")
-        return cls(
-            document["operation"],
-            document["state"],
-            tuple(document["paths"]),
-            document["actor"],
-            document.get("reason"),
-            parse_time(document["requestedAt"]),
-            None if ended_at is None else parse_time(ended_at),
-            document["attempts"],
-            document.get("error"),
-            None if pending is None else {name: tuple(paths) for name, paths in pending.items()},
+    def parse(cls, data: bytes, name: str) -> Operation:
+        """What `document` was stored as, under that name. Raises ContentError for whatever else somebody put there."""
+        fields = Fields(parse(data, limit=LIMIT, where=name), where=name, rule="W4")
+        paths = check_all(fields.texts("paths"))
+        found = cls(
+            fields.text("operation"),
+            fields.choice("state", STATES),
+            paths,
+            fields.any_text("actor"),
+            fields.optional_text("reason"),
+            fields.time("requestedAt"),
+            fields.optional_time("endedAt"),
+            fields.integer("attempts", minimum=0),
+            fields.optional_text("error"),
+            _pending(fields.object("pending"), paths) if fields.has("pending") else None,
         )
+        if found.name != name:
+            raise fields.refuse("", "not the operation of this name", seen=found.name)
+        return found
 
 
 def store(container: Store, operation: Operation) -> None:
@@ -117,7 +124,8 @@ def find_unended(container: Store, operation_id: str) -> Operation | None:
 def find_open(container: Store) -> Iterator[Operation]:
     """All operations that have not ended, and those of which a death has left that."""
     names = (info.name for info in container.list(OPEN_ONES))
-    ids = [name.removeprefix(OPEN_ONES).removesuffix(".json") for name in names]
+    listed = [name.removeprefix(OPEN_ONES).removesuffix(".json") for name in names]
+    ids = [one for one in listed if _OPERATION.fullmatch(one) is not None]
     with ThreadPoolExecutor(READERS, thread_name_prefix="operations") as pool:
         yield from (found for found in pool.map(lambda one: _read(container, OPEN_ONES, one), ids) if found is not None)
 
@@ -139,5 +147,16 @@ def update(container: Store, operation: Operation, **changes: Any) -> Operation:
 
 
 def _read(container: Store, folder: str, operation_id: str) -> Operation | None:
-    found = container.read(f"{folder}{operation_id}.json", limit=LIMIT)
-    return None if found is None else Operation.parse(found.data)
+    """None also for what cannot be read: it is no operation of ours, and must not stop the others."""
+    name = f"{folder}{operation_id}.json"
+    try:
+        found = container.read(name, limit=LIMIT)
+        return None if found is None else Operation.parse(found.data, name)
+    except ContentError as error:
+        logger.warning("an operation that cannot be read is passed over: %s", error)
+        return None
+
+
+def _pending(fields: Fields, paths: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    left = {endpoint: frozenset(fields.texts(endpoint)) for endpoint in fields.members}
+    return {endpoint: tuple(path for path in paths if path in found) for endpoint, found in left.items()}

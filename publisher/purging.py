@@ -31,7 +31,7 @@ UNANSWERED = timedelta(minutes=1)
 """Who began a call and does not know after so long whether the CDN took it has died."""
 
 LONGEST_CALL = timedelta(hours=1)
-"""The CDN needs twenty minutes at most: nothing comes of this one any more."""
+"""The CDN needs twenty minutes at most: nothing comes of this one any more. No pause is longer either."""
 
 SOON = timedelta(seconds=2)
 
@@ -69,9 +69,9 @@ def _serve(pipeline: Pipeline, endpoint: CdnEndpoint) -> datetime | None:
     """Do what can be done now; when there will be something to do, or None where nothing waits."""
     record = calls.load(pipeline.state, endpoint.name)
     now = pipeline.environment.clock()
-    if record.due is not None and now < record.due:
+    if record.due is not None and now < record.due <= now + LONGEST_CALL:
         return record.due
-    record = replace(record, due=None)
+    record = replace(record, due=None, call=record.call and _not_of_the_future(record.call, now))
     try:
         if record.call is not None and record.call.token is not None:
             record = _advance(pipeline, endpoint, record, record.call)
@@ -87,9 +87,15 @@ def _serve(pipeline: Pipeline, endpoint: CdnEndpoint) -> datetime | None:
     return record.due
 
 
+def _not_of_the_future(call: Call, now: datetime) -> Call:
+    """A call that somebody has dated so would never be too old."""
+    return replace(call, begun_at=min(call.begun_at, whole_seconds(now)))
+
+
 def _next_call(pipeline: Pipeline, endpoint: CdnEndpoint) -> Call | None:
     """As many paths as one call takes, those first that were tried least."""
-    waiting = sorted(operations.find_open(pipeline.state), key=lambda found: (found.attempts, found.requested_at))
+    open_ones = [found for found in operations.find_open(pipeline.state) if found.waiting(endpoint.name)]
+    waiting = sorted(open_ones, key=lambda found: (found.attempts, found.requested_at))[: calls.MOST_OPERATIONS]
     paths = dict.fromkeys(path for found in waiting for path in found.waiting(endpoint.name))
     chosen = tuple(paths)[: endpoint.most]
     if not chosen:
@@ -121,7 +127,7 @@ def _advance(pipeline: Pipeline, endpoint: CdnEndpoint, record: Record, call: Ca
     if now - call.begun_at >= LONGEST_CALL:
         return _failed(pipeline, record, call, PurgeError("the CDN does not come to an end with it", is_over=True))
     return calls.store(
-        pipeline.state, record, call=replace(call, token=flight.token), due=now + max(flight.pause, SOON), error=None
+        pipeline.state, record, call=replace(call, token=flight.token), due=now + _within(flight.pause), error=None
     )
 
 
@@ -173,8 +179,13 @@ def _end(pipeline: Pipeline, found: Operation, state: str, error: TransientError
         logger.error("purge %s was given up: %s", found.operation, error)
 
 
+def _within(pause: timedelta) -> timedelta:
+    """What the CDN asks for, within reason."""
+    return min(max(pause, SOON), LONGEST_CALL)
+
+
 def _pause(record: Record, error: TransientError) -> timedelta:
     """Twice as long after each failure; longer where the CDN says so."""
     doublings = min(max(record.failures - 1, 0), 10)
     wanted = error.pause if isinstance(error, PurgeError) else timedelta(0)
-    return max(min(FIRST_RETRY * 2.0**doublings, LONGEST_RETRY), min(wanted, LONGEST_CALL))
+    return max(min(FIRST_RETRY * 2.0**doublings, LONGEST_RETRY), _within(wanted))

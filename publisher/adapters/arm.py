@@ -7,6 +7,7 @@ whatever it says, no request and no token of ours goes to another host than the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
-from azure.core.pipeline import PipelineRequest
+from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.polling import LROPoller
 from azure.mgmt.cdn import CdnManagementClient
@@ -27,7 +28,10 @@ POLL_SECONDS = 10.0
 """Between two looks, where the Resource Manager does not say."""
 
 # Tries come from the app, hours apart if need be: the library's own would keep it waiting.
-_PATIENCE: dict[str, Any] = {"retry_total": 0, "connection_timeout": 10, "read_timeout": 30}
+_PATIENCE: dict[str, Any] = {"retry_total": 0, "connection_timeout": 10, "read_timeout": 30, "permit_redirects": False}
+
+_NO_RESULT = {"final-state-via": "azure-async-operation"}
+"""A purge has no result that is to be fetched after its end."""
 
 Begin = Callable[[CdnManagementClient, ARMPolling, str | None], LROPoller[None]]
 """Begins a purge, or takes one up again by its token; `polling` is how it is looked after."""
@@ -48,11 +52,20 @@ class OneHost(SansIOHTTPPolicy[Any, Any]):
             raise ForeignHostError("an address of another host")
 
 
+class WholeSeconds(SansIOHTTPPolicy[Any, Any]):
+    """Drops a `Retry-After` that is no number of seconds: the library would lose what has been begun over it."""
+
+    def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
+        headers = response.http_response.headers
+        if re.fullmatch("[0-9]{1,5}", headers.get("Retry-After", "0")) is None:
+            del headers["Retry-After"]
+
+
 class Look(ARMPolling):
     """Looks after an operation at most once, and does not wait."""
 
     def __init__(self, *, looks: bool, **settings: Any) -> None:
-        super().__init__(timeout=POLL_SECONDS, **settings)
+        super().__init__(timeout=POLL_SECONDS, lro_options=_NO_RESULT, **settings)
         self._looks = looks
 
     def _poll(self) -> None:
@@ -74,7 +87,7 @@ def open_client(base_url: str, subscription: str, credential: TokenCredential) -
         subscription,
         base_url,
         credential_scopes=[f"{base_url}/.default"],
-        per_call_policies=[OneHost(base_url)],
+        per_call_policies=[OneHost(base_url), WholeSeconds()],
         **_PATIENCE,
     )
 
@@ -117,8 +130,7 @@ def _code(error: HttpResponseError) -> str:
 
 
 def _retry_after(error: HttpResponseError) -> timedelta:
-    text = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
-    return timedelta(seconds=int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0)
+    return timedelta(seconds=int(getattr(error.response, "headers", {}).get("Retry-After", "0")))
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

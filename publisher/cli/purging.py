@@ -17,7 +17,8 @@ from publisher.cli.options import user
 from publisher.cli.output import emit, waiting
 from publisher.direct_purge import DirectPurge
 from publisher.operations import FAILED, QUEUED, SUCCEEDED
-from publisher.purge import REMOTE_INDEX, check_all, release_index, whole_feature
+from publisher.purge import REMOTE_INDEX, release_index, whole_feature
+from publisher.purgeable import check_all
 from publisher.wiring import now
 
 LOOK = timedelta(seconds=1)

@@ -124,7 +124,7 @@ def test_t44_another_process_goes_on_by_the_token_and_asks_once_a_look(azure: Az
     azure.purges.going.set()
     assert azure.purges.wait(WAIT)
     assert other.purge(POINTERS, token) is None
-    assert operation.looks == 3  # the last one of the result, at Location
+    assert operation.looks == 2
     assert len(azure.purges.all()) == 1
 
 
@@ -132,6 +132,43 @@ def test_the_resource_manager_decides_when_to_look(azure: Azure) -> None:
     azure.manager.retry_after = 17
     azure.purges.going.clear()
     assert begin(azure.endpoint()).pause == timedelta(seconds=17)
+
+
+@pytest.mark.parametrize("said", ["Wed, 21 Oct 2099 07:28:00 GMT", "-5", "99999999999999999999", "soon", "nan"])
+def test_what_the_resource_manager_says_of_time_loses_nothing_that_has_begun(azure: Azure, said: str) -> None:
+    azure.manager.retry_after = said
+    azure.purges.going.clear()
+    flight = begin(azure.endpoint())
+    assert flight.pause == timedelta(seconds=10)
+    again = azure.endpoint().purger.purge(POINTERS, flight.token)
+    assert again is not None
+    assert again.pause == timedelta(seconds=10)
+
+
+def test_a_redirect_is_a_refusal_and_not_followed(azure: Azure) -> None:
+    forgotten: list[Any] = []
+    with ResourceManager(Purges({"edge": forgotten.append}, seconds=0.0)) as foreign:
+        foreign.token = azure.manager.token
+        azure.purges.refusals = [Refusal(307, "Moved", {"Location": foreign.endpoint("edge") + "/purge?api-version=1"})]
+        with pytest.raises(PurgeError) as caught:
+            azure.endpoint().purger.purge(POINTERS, None)
+        assert "307" in str(caught.value)
+        assert foreign.purges.all() == []
+
+
+@pytest.mark.parametrize("state", ["", [], {}, {"version": 1, "data": None}, {"version": 1, "data": {"response": 5}}])
+def test_t21_whatever_stands_in_place_of_a_token_is_a_purge_that_is_over(azure: Azure, state: Any) -> None:
+    with pytest.raises(PurgeError) as caught:
+        azure.endpoint().purger.purge(POINTERS, base64.b64encode(json.dumps(state).encode()).decode())
+    assert caught.value.is_over
+
+
+def test_an_identity_that_is_set_wrongly_is_an_error_of_the_purge(
+    azure: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "nonsense")
+    with pytest.raises(PurgeError):
+        azure.endpoint().purger.purge(POINTERS, None)
 
 
 def test_domains_and_prefix_are_told_and_leave_room_for_fewer_paths(azure: Azure) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from artifact.errors import Code, TransientError
 from publisher import calls, purge, purging
 from publisher.calls import FOLDER
 from publisher.content_types import private
-from publisher.operations import FAILED, QUEUED, RUNNING, SUCCEEDED, Operation, find_open
+from publisher.operations import FAILED, LIMIT, OPEN_ONES, QUEUED, RUNNING, SUCCEEDED, Operation, find_open
 from publisher.pipeline import Pipeline
 from publisher.ports import InFlight, PurgeError
 from tests.publisher.platform import bodies, deliver
@@ -306,7 +307,25 @@ def test_where_the_lease_is_lost_one_of_two_begins_the_call(world: World) -> Non
     assert state(world, asked).state == SUCCEEDED
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"failures": 0, "call": {"token": "x"}}', b'{"failures": "x"}'])
+FAR_OFF = "9999-01-01T00:00:00Z"
+
+
+def record_of(**call: Any) -> bytes:
+    """A record of a call as somebody may have written it."""
+    good = {"operations": ["0" * 32], "paths": [POINTER], "begunAt": "2026-11-23T12:00:00Z", "token": "x"}
+    return json.dumps({"failures": 0, "call": {**good, **call}}).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"[]", b"{}", b'{"failures": 0, "call": {"token": "x"}}', b'{"failures": "x"}', b'{"failures": 1e999}',
+        b"[" * 100_000, b" " * (calls.LIMIT + 1), json.dumps({"failures": 0, "due": FAR_OFF}).encode(),
+        json.dumps({"failures": 0, "error": "\ud800"}).encode(), record_of(begunAt=FAR_OFF), record_of(token=5),
+        record_of(token="\ud800"), record_of(paths=["/*"]), record_of(paths=["@example.org/"]), record_of(paths=[]),
+        record_of(operations=["0" * 32] * (calls.MOST_OPERATIONS + 1)),
+    ],
+)  # fmt: skip
 def test_a_record_that_cannot_be_read_is_as_none(world: World, data: bytes) -> None:
     name = f"{FOLDER}local.edge.json"
     world.pipeline.state.create(name, data, private(name))
@@ -316,6 +335,77 @@ def test_a_record_that_cannot_be_read_is_as_none(world: World, data: bytes) -> N
     found = world.pipeline.state.read(name, limit=1000)
     assert found is not None
     assert json.loads(found.data) == {"failures": 0}
+
+
+def operation_of(number: int, **changes: Any) -> tuple[str, bytes]:
+    """An open operation as somebody may have written it."""
+    name = f"{number:032x}"
+    document = {
+        "operation": name, "state": QUEUED, "paths": [POINTER], "actor": "eve", "attempts": 0,
+        "requestedAt": "2026-11-23T12:00:00Z", **changes,
+    }  # fmt: skip
+    return f"{OPEN_ONES}{name}.json", json.dumps(document).encode()
+
+
+def test_operations_that_cannot_be_read_stop_no_others(world: World) -> None:
+    for name, data in [
+        (f"{OPEN_ONES}x.json", b"{}"), (f"{OPEN_ONES}{'0' * 32}.json", b"[" * 100_000),
+        (f"{OPEN_ONES}{'1' * 32}.json", b" " * (LIMIT + 1)), (f"{OPEN_ONES}{'2' * 32}.json", b"\xff"),
+        (f"{OPEN_ONES}x/y.json", operation_of(3, operation="x/y")[1]), operation_of(4, operation="0" * 31 + "5"),
+        operation_of(6, attempts="many"), operation_of(7, requestedAt="today"), operation_of(8, actor="\ud800"),
+        operation_of(9, paths=[5]), operation_of(10, paths=["/*"]), operation_of(11, paths=["@example.org/"]),
+        operation_of(12, paths=[f"/f-{number}/*" for number in range(101)]), operation_of(13, pending=[]),
+        operation_of(14, pending={"local.edge": 5}), operation_of(15, state=SUCCEEDED), operation_of(16, state="odd"),
+    ]:  # fmt: skip
+        world.pipeline.state.create(name, data, private(name))
+    asked = ask(world, "/remote-index.json")
+    deliver(world.pipeline)
+    assert state(world, asked).state == SUCCEEDED
+    assert world.edge.calls == [["/remote-index.json"]]
+    purging.resume(world.pipeline)
+    deliver(world.pipeline)
+    assert world.edge.calls == [["/remote-index.json"]]
+
+
+def test_t44_what_piled_up_in_days_of_outage_is_a_few_calls_and_a_record_that_can_be_read(world: World) -> None:
+    asked = [ask(world) for _ in range(calls.MOST_OPERATIONS + 1)]
+    world.edge.holds = True
+    wake(world)
+    record = calls.load(world.pipeline.state, "local.edge")
+    assert record.call is not None
+    assert len(record.call.operations) == calls.MOST_OPERATIONS
+    world.edge.holds = False
+    deliver(world.pipeline)
+    assert len(world.edge.calls) == 2
+    assert {state(world, one).state for one in asked} == {SUCCEEDED}
+
+
+def test_a_call_dated_in_the_future_is_begun_anew_after_an_hour_too(world: World) -> None:
+    name, paths = f"{FOLDER}local.edge.json", ("/remote-index.json",)
+    world.pipeline.state.create(name, record_of(begunAt=FAR_OFF, token="call 1"), private(name))
+    world.edge.holds, world.edge._in_flight = True, "call 1"
+    asked = ask(world, *paths)
+    wake(world)
+    world.clock.pass_by(minutes=61)
+    world.edge.holds, world.edge.failures, world.edge._in_flight = False, [AWAY], None
+    wake(world)
+    assert calls.load(world.pipeline.state, "local.edge").call is None
+    deliver(world.pipeline)
+    assert state(world, asked).state == SUCCEEDED
+
+
+def test_the_cdn_may_not_ask_for_days(world: World) -> None:
+    class Slow(Edge):
+        def purge(self, paths: Sequence[str], token: str | None) -> InFlight | None:
+            flight = super().purge(paths, token)
+            return None if flight is None else replace(flight, pause=timedelta(days=30))
+
+    ask(world)
+    began = world.clock()
+    wake(world, restarted(world, Slow(holds=True)))
+    due = calls.load(world.pipeline.state, "local.edge").due
+    assert due is not None
+    assert due - began <= timedelta(hours=1)
 
 
 def test_a_token_that_somebody_put_there_is_only_a_purge_that_is_not_known(world: World) -> None:

@@ -25,13 +25,14 @@ _PURGE = re.compile(
 
 
 class ResourceManager:
-    """Runs from `with` to its end. `retry_after`: seconds that a caller is told to wait before it looks. While it is
+    """Runs from `with` to its end. `retry_after`: seconds that a caller is told to wait before it looks, or
+    what else the header says. While it is
     `away`, connections end without an answer.
 
     Every call to purge is a line of JSON in `log`: `{"at", "endpoint", "paths", "status"}`.
     """
 
-    def __init__(self, purges: Purges, *, log: Path | None = None, port: int = 0, retry_after: int = 1) -> None:
+    def __init__(self, purges: Purges, *, log: Path | None = None, port: int = 0, retry_after: int | str = 1) -> None:
         self.purges = purges
         self.log, self.retry_after = log, retry_after
         self.away = False
