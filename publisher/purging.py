@@ -21,8 +21,11 @@ from publisher.pipeline import Pipeline
 from publisher.ports import CdnEndpoint, PurgeError
 from publisher.purge import wake_up
 
-PACE = Pace(first=5.0, factor=4.0, longest=60.0)
-"""After a minute without a purge most readers have passed max-age by themselves."""
+ONE_ROUND = Pace(first=1.0, factor=1.0, longest=1.0, total=0.0)
+"""What waits for a moment that is to come leaves a message for it: nobody sleeps."""
+
+SPACING = timedelta(seconds=10)
+"""Between the beginnings of two calls of an endpoint: what is asked for meanwhile is one call."""
 
 FIRST_RETRY = timedelta(seconds=15)
 LONGEST_RETRY = timedelta(minutes=10)
@@ -40,12 +43,12 @@ logger = logging.getLogger("favn.publisher.purging")
 
 def run(pipeline: Pipeline, body: str) -> None:
     """Carry out all purges that wait; `body` is the message that woke us, and says nothing else."""
-    Coalescer("purge", pipeline.purges, pipeline.leases, PACE, pipeline.sleep, partial(_round, pipeline)).run(body)
+    Coalescer("purge", pipeline.purges, pipeline.leases, ONE_ROUND, pipeline.sleep, partial(_round, pipeline)).run(body)
 
 
 def resume(pipeline: Pipeline) -> None:
     """Where purges wait, let them be looked at: the message that should do so may be lost."""
-    if next(iter(pipeline.state.list(operations.OPEN_ONES)), None) is not None:
+    if _is_any_open(pipeline):
         wake_up(pipeline, timedelta(0))
 
 
@@ -70,7 +73,7 @@ def _serve(pipeline: Pipeline, endpoint: CdnEndpoint) -> datetime | None:
     record = calls.load(pipeline.state, endpoint.name)
     now = pipeline.environment.clock()
     if record.due is not None and now < record.due <= now + LONGEST_CALL:
-        return record.due
+        return _when(pipeline, record)
     record = replace(record, due=None, call=record.call and _not_of_the_future(record.call, now))
     try:
         if record.call is not None and record.call.token is not None:
@@ -84,7 +87,16 @@ def _serve(pipeline: Pipeline, endpoint: CdnEndpoint) -> datetime | None:
             record = _begin(pipeline, endpoint, record, call)
     except OvertakenError:
         return now + SOON
-    return record.due
+    return _when(pipeline, record)
+
+
+def _when(pipeline: Pipeline, record: Record) -> datetime | None:
+    """When its record is due, if there is anything to do then."""
+    return record.due if record.call is not None or _is_any_open(pipeline) else None
+
+
+def _is_any_open(pipeline: Pipeline) -> bool:
+    return next(iter(pipeline.state.list(operations.OPEN_ONES)), None) is not None
 
 
 def _not_of_the_future(call: Call, now: datetime) -> Call:
@@ -139,7 +151,9 @@ def _succeeded(pipeline: Pipeline, record: Record, call: Call) -> Record:
             operations.update(pipeline.state, found, state=QUEUED, pending=pending, error=None)
         else:
             _end(pipeline, replace(found, pending={}), SUCCEEDED, None)
-    return calls.store(pipeline.state, record, call=None, due=None, failures=0, error=None)
+    due = call.begun_at + SPACING
+    is_over = due <= pipeline.environment.clock()
+    return calls.store(pipeline.state, record, call=None, due=None if is_over else due, failures=0, error=None)
 
 
 def _pending(pipeline: Pipeline, found: Operation, endpoint: str, call: Call) -> Mapping[str, tuple[str, ...]]:

@@ -239,7 +239,7 @@ def test_whatever_happens_at_any_single_call_the_end_is_that_of_a_clean_run(
     clean = begin(world, bundles)
     calls = calls_of(clean, way, bundles)
     expected = end(clean, world)
-    assert calls > 6
+    assert calls >= 6
     given: dict[str, Any] = {}
     for number in range(1, calls + 1):
         pipeline = begin(world, bundles)

@@ -280,7 +280,11 @@ class Serving:
         }
 
         def change(answer: Answer) -> Answer:
-            kept = {name: value for name, value in answer.headers.items() if name.title() not in good}
+            kept = {
+                name: value
+                for name, value in answer.headers.items()
+                if name.title() not in good and name.title() not in self.headers
+            }
             return replace(answer, headers={**kept, **{name: value for name, value in good.items() if value}})
 
         return change

@@ -23,6 +23,9 @@ from artifact.signing import signed
 from publisher.adapters.memory import MemoryStore
 from publisher.content_types import content_type
 
+FOR_ALL = {"Access-Control-Allow-Origin": "*"}
+"""What lets pages of any origin read an answer."""
+
 PACKED_FROM = 1024
 """Bytes from which on text is packed where gzip is asked for, as edges do."""
 
@@ -135,7 +138,7 @@ class Cdn:
 
     def substitute(self, path: str, body: bytes, status: int = 200, kind: str = "text/html") -> None:
         """Something else is there: an error page with status 200, a partial answer, another file (T15, T16)."""
-        self.switches.changes[path] = lambda answer: Answer(status, body, {"Content-Type": kind})
+        self.switches.changes[path] = lambda answer: Answer(status, body, {"Content-Type": kind, **FOR_ALL})
 
     def redirect(self, path: str, location: str) -> None:
         self.switches.changes[path] = lambda answer: Answer(302, b"", {"Location": location})
@@ -199,7 +202,7 @@ class Cdn:
         if path in switches.changes:
             answer = _with_own_etag(switches.changes[path](answer))
         if match is not None and match == answer.headers.get("ETag"):
-            answer = Answer(304, b"", {"ETag": match})
+            answer = Answer(304, b"", {"ETag": match, **FOR_ALL})
         return self._logged(path, match, _packed(answer, accepts))
 
     def _object(self, path: str) -> Object | None:
@@ -222,9 +225,9 @@ class Cdn:
 
 def _answer(found: Object | None, path: str) -> Answer:
     if found is None:
-        return Answer(404, b"not found", {"Content-Type": "text/plain"})
+        return Answer(404, b"not found", {"Content-Type": "text/plain", **FOR_ALL})
     headers = {"ETag": found.etag, "Content-Type": content_type(path), "Cache-Control": found.cache_control}
-    return Answer(200, found.data, headers)
+    return Answer(200, found.data, {**headers, **FOR_ALL})
 
 
 def _with_own_etag(answer: Answer) -> Answer:
@@ -273,7 +276,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.send_header("Access-Control-Allow-Origin", "*")
         if answer.status != 304:
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
