@@ -53,6 +53,11 @@ class DirectPurge:
         return next((state for state in (QUEUED, RUNNING) if state in states), SUCCEEDED)
 
     @property
+    def has_begun_all(self) -> bool:
+        """Whether each endpoint has taken its last call."""
+        return all(not part.batches or (len(part.batches) == 1 and part.token is not None) for part in self._parts)
+
+    @property
     def pause(self) -> timedelta:
         """Until there is something to do."""
         waiting = [part.due for part in self._parts if part.batches]

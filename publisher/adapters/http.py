@@ -22,7 +22,10 @@ class HttpReader:
     """A Reader of the tree below a base URL. Redirects are refused; plain http is for loopback."""
 
     def __init__(self, base_url: str) -> None:
-        url = urlsplit(base_url)
+        try:
+            url = urlsplit(base_url)
+        except ValueError:
+            raise ConfigurationError("not a URL", where=base_url.partition("?")[0]) from None
         if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname or "")):
             raise ConfigurationError("not an https URL", where=base_url.partition("?")[0], expected="https://HOST/PATH")
         self._base = base_url if base_url.endswith("/") else base_url + "/"

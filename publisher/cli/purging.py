@@ -11,7 +11,7 @@ import click
 
 from artifact.errors import Code, ConfigurationError, TransientError
 from publisher.adapters.app import App
-from publisher.cdn import parse_endpoints
+from publisher.cdn import EXPECTED, parse_endpoints
 from publisher.cli import options
 from publisher.cli.options import user
 from publisher.cli.output import emit, waiting
@@ -23,6 +23,9 @@ from publisher.wiring import now
 
 LOOK = timedelta(seconds=1)
 """Between two looks at the app."""
+
+LONGEST_WAIT = 7 * 24 * 3600
+"""Seconds: as long as the app itself tries."""
 
 
 class Way(Protocol):
@@ -52,7 +55,7 @@ class Directly(DirectPurge):
     @property
     def is_taken(self) -> bool:
         """Whether every endpoint has begun, and there is no second call to make."""
-        return self.state != QUEUED
+        return self.has_begun_all
 
 
 @dataclass
@@ -95,7 +98,7 @@ class ByApp:
 @options.option("--endpoint", metavar="ID", help="Without the app: endpoints of the CDN, as "
                 "FAVN_PURGE_ENDPOINTS names them, by your own identity.")  # fmt: skip
 @options.option("--wait", is_flag=True, help="Wait until the CDN has forgotten.")
-@options.option("--timeout", type=click.IntRange(min=1), default=1500, show_default=True, metavar="SECONDS",
+@options.option("--timeout", type=click.IntRange(1, LONGEST_WAIT), default=1500, show_default=True, metavar="SECONDS",
                 help="How long at most; Front Door may need twenty minutes.")  # fmt: skip
 @options.option("--actor", default=None, metavar="NAME", help="Who does this; the user's name by default.")
 @options.option("--reason", default=None, metavar="TEXT", help="Why.")
@@ -150,7 +153,10 @@ class Asked:
         if (self.app is None) == (self.endpoint is None):
             raise ConfigurationError("either --app or --endpoint", rule="C2")
         if self.endpoint is not None:
-            return Directly(parse_endpoints(self.endpoint, where="--endpoint"), check_all(self.paths()), now)
+            endpoints = parse_endpoints(self.endpoint, where="--endpoint")
+            if not endpoints:
+                raise ConfigurationError("no endpoint", where="--endpoint", expected=EXPECTED)
+            return Directly(endpoints, check_all(self.paths()), now)
         if self.app is None or self.function_key is None:
             raise ConfigurationError("--app needs a --function-key", rule="C6")
         return ByApp(App(self.app, self.function_key, self.actor or user()), self._request())

@@ -34,11 +34,14 @@ def test_it_is_as_far_as_the_endpoint_that_is_furthest_behind() -> None:
 def test_more_paths_than_a_call_takes_are_one_call_after_the_other() -> None:
     clock, edge = Clock(), Edge(holds=True, most=20)
     purge = DirectPurge([endpoint_of(edge)], PATHS, clock)
+    purge.step()
+    assert not purge.has_begun_all
+    edge.holds = False
     while purge.state != SUCCEEDED:
         purge.step()
-        edge.holds = False
         clock.now += purge.pause
     assert edge.calls == [PATHS[:20], PATHS[20:]]
+    assert purge.has_begun_all
 
 
 def test_what_is_refused_is_asked_again_and_said_until_it_is_taken() -> None:

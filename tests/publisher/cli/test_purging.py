@@ -45,6 +45,14 @@ def test_without_waiting_it_is_enough_that_the_cdn_has_begun(shell: Shell, cdn: 
     assert (answer.returncode, answer.stdout) == (0, "running: /remote-index.json\n")
 
 
+def test_without_waiting_every_call_is_begun_that_is_needed(shell: Shell, cdn: Cdn) -> None:
+    domains = ",".join(f"{number}.example.org" for number in range(50))
+    endpoint = f"{cdn.manager.endpoint('edge')}?domains={domains}"
+    answer = shell.run("purge", FEATURE, "feature-b", "--endpoint", endpoint, **cdn.manager.variables())
+    assert answer.returncode == 0
+    assert [len(purge.paths) for purge in cdn.manager.purges.all()] == [2, 1]
+
+
 def test_a_whole_feature_needs_a_reason(shell: Shell, cdn: Cdn) -> None:
     assert shell.run("purge", FEATURE, "--whole", **cdn.variables).returncode == 2
     assert shell.run("purge", FEATURE, "--whole", "--reason", "old", "--wait", **cdn.variables).returncode == 0
@@ -76,7 +84,8 @@ def test_an_identity_that_may_not_purge_ends_at_once(shell: Shell, cdn: Cdn) -> 
     [
         [], ["--app", "https://app.example.org"], ["--app", "http://app.example.org", "--function-key", "k"],
         ["--endpoint", "nonsense"], ["--endpoint", "http://127.0.0.1:1", "--app", "https://app.example.org"],
-        ["--endpoint", "http://127.0.0.1:1", "Feature_X"],
+        ["--endpoint", "http://127.0.0.1:1", "Feature_X"], ["--endpoint", " "],
+        ["--endpoint", "http://127.0.0.1:1", "--timeout", "1" + "0" * 400],
     ],
 )  # fmt: skip
 def test_c1_a_call_that_cannot_be_carried_out_is_2(shell: Shell, arguments: list[str]) -> None:
