@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from artifact.errors import Code, TransientError
+from artifact.errors import Code, ConfigurationError, TransientError
 from artifact.keys import KeySigner, PrivateKey
 from artifact.signing import signed
 from artifact.versions import Version
 from publisher import release
+from publisher.adapters.http import HttpReader
 from publisher.adapters.memory import MemoryStore
 from publisher.content_types import private
 from publisher.lateness import Served
@@ -115,3 +116,9 @@ def test_an_edge_is_asked_for_pointers_only(world: World) -> None:
 
     look(world, Listening())
     assert set(asked) == {POINTER, "remote-index.json"}
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "https://[", "http://example.org", "edge", ""])
+def test_what_is_no_url_of_an_edge_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        HttpReader(url)
