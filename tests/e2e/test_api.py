@@ -44,6 +44,9 @@ def release_versions(endpoints: Endpoints, folder: Path, feature_id: str) -> Non
     for version in ("1.0.0", "1.1.0"):
         answer = submit(endpoints, version_directory(folder, team, feature_id, version))
         assert answer.returncode == 0, answer.stderr
+    feature: dict[str, Any] = {"listedSequence": None}
+    while feature["listedSequence"] != 2:  # the remote index follows
+        _, feature = call(endpoints, "GET", f"features/{feature_id}", x_functions_key=endpoints.function_keys["read"])
 
 
 def fuzz(endpoints: Endpoints, *options: str) -> subprocess.CompletedProcess[str]:
