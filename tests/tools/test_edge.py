@@ -7,8 +7,10 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -152,6 +154,22 @@ def test_a_part_of_an_object_is_a_part_of_the_same_bytes(edge: RunningEdge, put:
     assert edge.get("/index.js", Range="bytes=0-4", If_Range='"other"').status == 200
 
 
+def test_what_is_not_one_range_is_answered_by_the_whole_object(edge: RunningEdge, put: Put) -> None:
+    put("artifacts", "index.js", SCRIPT, "text/javascript", IMMUTABLE)
+    for ranges in ("bytes=0-1,5-6", "bytes=some", "lines=1-2"):
+        answer = edge.get("/index.js", Range=ranges)
+        assert (ranges, answer.status, answer.body) == (ranges, 200, SCRIPT)
+
+
+def test_a_part_is_given_by_a_strong_validator_only(edge: RunningEdge, put: Put) -> None:
+    """RFC 9110, 13.1.5: two objects with the same weak one may have other bytes."""
+    put("artifacts", "index.js", SCRIPT, "text/javascript", IMMUTABLE)
+    strong, weak = (edge.get("/index.js", **headers).headers["etag"] for headers in ({}, GZIP))
+    assert edge.get("/index.js", Range="bytes=0-4", If_Range=strong).status == 206
+    assert edge.get("/index.js", Range="bytes=0-4", If_Range=weak).status == 200
+    assert {edge.get("/index.js", Range="bytes=0-4", If_Range=etag, **GZIP).status for etag in (strong, weak)} == {200}
+
+
 @pytest.mark.parametrize("accept", ["identity", "gzip"])
 def test_a_reader_that_has_the_object_is_told_so(edge: RunningEdge, put: Put, accept: str) -> None:
     put("artifacts", "index.js", SCRIPT, "text/javascript", IMMUTABLE)
@@ -159,6 +177,8 @@ def test_a_reader_that_has_the_object_is_told_so(edge: RunningEdge, put: Put, ac
     answer = edge.get("/index.js", Accept_Encoding=accept, If_None_Match=f'"other", {etag}')
     assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", etag)
     assert edge.get("/index.js", If_None_Match='"other"').status == 200
+    assert edge.get("/index.js", If_None_Match="*").status == 304
+    assert edge.get("/index.js", If_Modified_Since=answer.headers["last-modified"]).status == 304
 
 
 def test_texts_are_compressed_for_those_who_take_it(edge: RunningEdge, put: Put) -> None:
@@ -210,9 +230,26 @@ def test_other_methods_are_refused(edge: RunningEdge) -> None:
 
 def test_names_with_every_allowed_character_arrive(edge: RunningEdge, put: Put) -> None:
     name = "feature-a/1.0.0/a+b@c[d]{e}~!$&'(),;=^`-_.js"  # P3
-    put("artifacts", name, b"yes", "text/javascript", IMMUTABLE)
-    path = "/" + "".join(f"%{ord(c):02X}" if c in "+[]{}^`'" else c for c in name)
-    assert edge.get(path).body == b"yes"
+    for encoded in ("", "+[]{}^`'", "~!$&'(),;=@+[]{}^`"):
+        path = "/" + "".join(f"%{ord(c):02X}" if c in encoded else c for c in name)
+        for data in (b"old", b"new"):
+            put("artifacts", name, data, "text/javascript", IMMUTABLE)
+            assert edge.purge(path) == 200
+            assert (path, edge.get(path).body) == (path, data)
+
+
+def test_a_name_has_no_other_spelling_that_a_purge_would_miss(edge: RunningEdge, put: Put) -> None:
+    put("artifacts", "a/1.0.0/x.js", b"old", "text/javascript", IMMUTABLE)
+    assert edge.get("/a/1.0.0/x.js").status == 200
+    for path in ("/%61/1.0.0/x.js", "/a/1%2e0.0/x.js", "/a/1.0.0%2Fx.js", "/a//1.0.0/x.js"):
+        assert (path, edge.get(path).status) == (path, 404)
+
+
+def test_a_path_that_no_object_can_have_never_reaches_the_storage(start: Start, origin: Origin) -> None:
+    edge = start(origin.connection_string)
+    for path in ("/", "/x/", "/%2e%2e/x", "/%252e%252e/x", "/..%2fx", "/..\\x", "/..%5cx", "/a%00", "/%zz", "/%"):
+        assert (path, edge.get(path).status) == (path, 404)
+    assert origin.asked == []
 
 
 def test_a_path_that_climbs_reaches_no_other_container(edge: RunningEdge, put: Put) -> None:
@@ -285,13 +322,18 @@ def test_t15_a_404_is_believed_for_as_long_as_it_is_told_and_forgotten_by_a_purg
 
 
 class Origin(ThreadingHTTPServer):
-    """A storage of one object, that may refuse or be away. `asked`: the validators that were sent."""
+    """A storage of one object, that may refuse, be away, or end in the middle. `asked`: the validators that were sent.
+
+    While `answers` is not set it has read the object, set `has_read`, and waits.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
-        self.body, self.status, self.is_away = b"old", 200, False
+        self.body, self.status, self.is_away, self.is_cut, self.label = b"old", 200, False, False, "max-age=0"
         self.asked: list[str | None] = []
+        self.has_read, self.answers = threading.Event(), threading.Event()
+        self.answers.set()
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -314,12 +356,16 @@ class Handler(BaseHTTPRequestHandler):
         of.asked.append(self.headers.get("If-None-Match"))
         body, etag = of.body, f'"{of.body.decode()[:3]}"'
         is_same = self.headers.get("If-None-Match") == etag and of.status == 200
+        is_cut, label = of.is_cut, of.label
+        of.has_read.set()
+        of.answers.wait(WAIT)
         self.send_response(304 if is_same else of.status)
-        fields = {"ETag": etag, "Cache-Control": "max-age=0", "Content-Type": "text/javascript"}
+        fields = {"ETag": etag, "Cache-Control": label, "Content-Type": "text/javascript"}
         for name, value in {**fields, "Content-Length": "0" if is_same else str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(b"" if is_same else body)
+        self.wfile.write(b"" if is_same else body[: len(body) // 2] if is_cut else body)
+        self.close_connection = is_cut
 
     def log_message(self, format: str, *args: Any) -> None:
         return
@@ -329,6 +375,7 @@ class Handler(BaseHTTPRequestHandler):
 def origin() -> Iterator[Origin]:
     with Origin() as server:
         yield server
+        server.answers.set()
         server.shutdown()
 
 
@@ -365,6 +412,35 @@ def test_what_is_stale_is_not_served_while_the_storage_is_away(start: Start, ori
     assert edge.get("/a.js").status in {502, 503}
     origin.is_away = False
     assert edge.get("/a.js").status == 200
+
+
+@pytest.mark.parametrize("headers", [{}, GZIP])
+def test_an_object_that_is_cut_short_is_never_whole_and_not_kept(
+    start: Start, origin: Origin, headers: dict[str, str]
+) -> None:
+    origin.body, origin.label, origin.is_cut = b"old" * 1000, IMMUTABLE, True
+    edge = start(origin.connection_string)
+    with suppress(HTTPException, OSError):
+        assert edge.get("/a.js", **headers).status in {502, 503}
+    origin.is_cut = False
+    answer = edge.get("/a.js", **headers)
+    assert (gzip.decompress(answer.body) if headers else answer.body) == origin.body
+
+
+@pytest.mark.parametrize("start", ["embedded"], indirect=True)
+def test_an_object_that_was_being_fetched_when_a_purge_came_is_not_kept(start: Start, origin: Origin) -> None:
+    """Varnish keeps it (ADR 0010)."""
+    origin.label = IMMUTABLE
+    origin.answers.clear()
+    edge = start(origin.connection_string)
+    with ThreadPoolExecutor() as readers:
+        early = readers.submit(edge.get, "/a.js")
+        assert origin.has_read.wait(WAIT)
+        origin.body = b"new"
+        assert edge.purge("/a.js") == 200
+        origin.answers.set()
+        assert early.result().body == b"old"
+    assert edge.get("/a.js").body == b"new"
 
 
 def test_the_container_itself_stays_private(edge: RunningEdge, storage: Account, put: Put) -> None:

@@ -19,7 +19,9 @@ from .origin import Origin
 from .proxy import Proxy
 from .purge import Purges
 
-MEMORY = 256 * 1024 * 1024
+MEMORY = 512 * 1024 * 1024
+"""Twice the largest file (P4)."""
+
 IDLE_SECONDS = 4
 """Azurite closes an idle connection after about five seconds."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
-from urllib.parse import unquote
 
 import aiohttp
 from aiohttp import web
@@ -23,6 +23,15 @@ RULES = {
     "Timing-Allow-Origin": "*",
 }
 """What the rule set of Front Door adds."""
+
+_NO_OBJECT = re.compile(
+    r"^(?!/)|/(\.|/|\Z)|[^]A-Za-z0-9._~!$&'()+,;=@^`{}[%/-]|%(?!2[146-9BC]|3[BD]|40|5[BDE]|60|7[BDE])", re.IGNORECASE
+)
+"""No object is named so (P3), and the storage would take some of it for something else. A letter, digit, `-`, `.`, `_`
+or `/` has one spelling, so that a purge misses no other one."""
+
+_ONE_RANGE = re.compile(r"bytes=([0-9]+-[0-9]*|-[0-9]+)")
+"""Anything else is answered by the whole object."""
 
 SERVED = ("content-type", "content-encoding", "cache-control", "etag", "last-modified", "date")
 
@@ -43,7 +52,7 @@ class Proxy:
         if request.method not in ("GET", "HEAD"):
             return _plain(405, "HIT", {"Allow": "GET, HEAD"})
         path = request.raw_path.partition("?")[0]
-        if not _may_be_an_object(path):
+        if _NO_OBJECT.search(path):
             return _plain(404, "HIT")
         try:
             found = await self._cache.get(path)
@@ -74,16 +83,11 @@ class Proxy:
         return kept.gzipped or b""
 
 
-def _may_be_an_object(path: str) -> bool:
-    """No object is named otherwise, and the storage would take it for something else."""
-    segments = unquote(path).replace("\\", "/").split("/")
-    climbs = any(segment in {".", ".."} for segment in segments)
-    return not climbs and not path.endswith("/") and "%2f" not in path.lower() and "%5c" not in path.lower()
-
-
 def _conditional(request: web.Request, response: Response, length: int) -> web.Response:
     """304, 206 and 416, where the client asks for them."""
-    names = {"If-None-Match": "HTTP_IF_NONE_MATCH", "Range": "HTTP_RANGE", "If-Range": "HTTP_IF_RANGE"}
+    names = {"If-None-Match": "HTTP_IF_NONE_MATCH", "If-Modified-Since": "HTTP_IF_MODIFIED_SINCE"}
+    if _wants_part(request, response):
+        names |= {"Range": "HTTP_RANGE", "If-Range": "HTTP_IF_RANGE"}
     environ = {"REQUEST_METHOD": request.method}
     environ |= {key: request.headers[name] for name, key in names.items() if name in request.headers}
     try:
@@ -92,6 +96,13 @@ def _conditional(request: web.Request, response: Response, length: int) -> web.R
         return _plain(416, response.headers["x-cache"], {"Content-Range": f"bytes */{length}"})
     headers = {name: value for name, value in response.headers.items() if name.lower() != "content-length"}
     return web.Response(status=response.status_code, headers={**headers, **RULES}, body=response.get_data())
+
+
+def _wants_part(request: web.Request, response: Response) -> bool:
+    """Whether a part will do. By a weak validator one cannot tell (RFC 9110, 13.1.5)."""
+    condition, etag = request.headers.get("If-Range", ""), response.headers.get("etag", "")
+    is_weak = '"' in condition and (condition.startswith("W/") or etag.startswith("W/"))
+    return not is_weak and _ONE_RANGE.fullmatch(request.headers.get("Range", "")) is not None
 
 
 def _plain(status: int, cache: str, headers: Mapping[str, str] | None = None) -> web.Response:

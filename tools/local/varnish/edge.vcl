@@ -20,9 +20,15 @@ sub vcl_recv {
         return (synth(405));
     }
     set req.url = regsub(req.url, "\?.*$", "");
-    # No object is named so, and the storage would resolve it to something else than an object of the container.
-    if (req.url !~ "^/" || req.url ~ "/$" || req.url ~ "(?i)(^|/)(\.|%2e){1,2}(/|$)" || req.url ~ "(?i)%2f|%5c|%00") {
+    # No object is named otherwise (P3), and the storage would resolve some of it to something else than an object of the
+    # container. A letter, digit, `-`, `.`, `_` or `/` has one spelling, so that a purge misses no other one.
+    if (req.url !~ "^/" || req.url ~ "/(\.|/|$)" || req.url ~ "[^]A-Za-z0-9._~!$&'()+,;=@^`{}[%/-]"
+        || req.url ~ "(?i)%(?!2[146-9BC]|3[BD]|40|5[BDE]|60|7[BDE])") {
         return (synth(404));
+    }
+    # Anything but one range is answered by the whole object.
+    if (req.http.Range !~ "^bytes=([0-9]+-[0-9]*|-[0-9]+)$") {
+        unset req.http.Range;
     }
     unset req.http.Cookie;
     unset req.http.Authorization;
@@ -133,9 +139,9 @@ sub vcl_backend_error {
 }
 
 sub vcl_deliver {
-    # Varnish compares one validator; readers may send several.
-    if (req.http.If-None-Match && resp.http.ETag
-        && std.strstr(req.http.If-None-Match, regsub(resp.http.ETag, "^W/", ""))) {
+    # Varnish compares one validator; readers may send several, or `*`.
+    if (req.http.If-None-Match && resp.http.ETag && (req.http.If-None-Match == "*"
+        || std.strstr(req.http.If-None-Match, regsub(resp.http.ETag, "^W/", "")))) {
         set req.http.If-None-Match = resp.http.ETag;
     }
     call headers;

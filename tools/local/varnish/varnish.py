@@ -50,8 +50,9 @@ def find() -> Path | None:
 class Varnish:
     """Listens on loopback: for readers at `url`, for purges at `purge_url`. Ports of 0 are free ones.
 
-    `folder` gets its files, of which one holds the SAS. `negative_seconds`: how long a 404 is believed. It ends with
-    this process, however that ends: its standard input is ours.
+    `folder` gets its files, of which one holds the SAS. `negative_seconds`: how long a 404 is believed. An object that
+    does not fit into `memory` is cut short; P4 allows 256 MiB. It ends with this process, however that ends: its
+    standard input is ours.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Varnish:
         port: int = 0,
         purge_port: int = 0,
         negative_seconds: int = 1,
-        memory: str = "256m",
+        memory: str = "512m",
     ) -> None:
         self._folder, self._origin = folder, origin
         self._ports = {"readers": port, "purge": purge_port}
