@@ -9,6 +9,7 @@ from typing import Protocol
 
 from artifact.trust import TrustStore
 from loader_cdn.hashing import Hasher
+from loader_cdn.known import Known
 from loader_cdn.settings import Settings
 from loader_cdn.transfer import Transfer
 
@@ -27,7 +28,9 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """The surroundings of one pass. `stop` says whether it was told to end (L11)."""
+    """The surroundings of one pass. `known` is what this process has verified before; `stop` says whether it was told
+    to end (L11).
+    """
 
     settings: Settings
     trust: TrustStore
@@ -35,4 +38,5 @@ class Around:
     transfer: Transfer
     hasher: Hasher
     progress: Progress
+    known: Known
     stop: Callable[[], bool]

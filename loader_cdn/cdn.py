@@ -33,7 +33,7 @@ def read_indexes(works: Iterable[Work], transfer: Transfer, judge: Judge) -> Non
         if _is_pinned_to_disk(work):
             _stay(work, judge)
         else:
-            asked.append((_index_request(work), work))
+            asked.append((index_request(work), work))
     missing: list[tuple[Work, DeliveryError]] = []
     for _, work, answer in _answers(transfer, asked):
         if isinstance(answer, DeliveryError):
@@ -120,7 +120,8 @@ def _is_pinned_to_disk(work: Work) -> bool:
     return pinned is not None and standing is not None and pinned.releases_sha256 == standing.sha256
 
 
-def _index_request(work: Work) -> DocumentRequest:
+def index_request(work: Work) -> DocumentRequest:
+    """How a feature's source is asked: by the ETag of what stands, where that is what it belongs to."""
     url = work.registration.index_url
     standing = work.disk.releases
     etag = work.memory.etag_for(url, None if standing is None else standing.sha256)

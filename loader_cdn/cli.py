@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Any, TypeVar
 
 import click
 
 from artifact.errors import ConfigurationError
 from loader_cdn import logs
-from loader_cdn.progress import shown
+from loader_cdn.progress import Silent, shown
 from loader_cdn.report import Report
 from loader_cdn.settings import Settings, features, min_sequences, remote_index_url
+from loader_cdn.signals import Signals, StopSignal
 from loader_cdn.sync import sync as sync_root
 from loader_cdn.transfer import TransferSettings
 from loader_cdn.verify import verify as verify_root
+from loader_cdn.watch import watch as watch_root
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,61 @@ _TRUST_KEYS = _option(
 _JSON = _option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
+_RUN = (
+    _option(
+        "--root", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the host reads features."
+    ),
+    _TRUST_KEYS,
+    _option("--feature", multiple=True, metavar="ID=URL", help="One feature and its base URL; repeatable."),
+    _option(
+        "--remote-index", also=("FEATURE_REMOTE_INDEX_URL",), metavar="URL", help="All features that this index lists."
+    ),
+    _option(
+        "--min-sequence", multiple=True, metavar="ID=N", help="Refuse older release indexes of a feature; repeatable."
+    ),
+    _option(
+        "--ready-file", metavar="PATH", type=click.Path(path_type=Path), help="Written when every feature was tried."
+    ),
+    _option(
+        "--timeout", type=click.FloatRange(min=0), default=300.0, metavar="SECONDS", show_default=True,
+        help="For a whole pass.",
+    ),
+    _option(
+        "--grace", type=click.FloatRange(min=0), default=600.0, metavar="SECONDS", show_default=True,
+        help="How long what is not listed any more stays for hosts that still read it.",
+    ),
+    _option("--allow-http", is_flag=True, help="Plain http to other hosts than loopback."),
+    _option("--allow-expired", is_flag=True, help="Accept expired indexes as new."),
+)  # fmt: skip
+
+
+def _run_options(function: F) -> F:
+    """The flags of every command that brings features."""
+    for option in reversed(_RUN):
+        function = option(function)
+    return function
+
+
+def _settings(
+    *,
+    feature: tuple[str, ...],
+    remote_index: str | None,
+    min_sequence: tuple[str, ...],
+    grace: float,
+    allow_http: bool,
+    **plain: Any,
+) -> Settings:
+    """Raises ConfigurationError."""
+    return Settings(
+        features=features(feature),
+        remote_index=None if remote_index is None else remote_index_url(remote_index),
+        min_sequence=min_sequences(min_sequence),
+        grace=timedelta(seconds=grace),
+        transfer=TransferSettings(allow_http=allow_http),
+        **plain,
+    )
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="favn-delivery", prog_name="feature-loader")
 def main() -> None:
@@ -58,70 +113,52 @@ Examples:
       --feature feature-patientlist=https://cdn.example.org/feature-patientlist/
 """
 )
-@_option("--root", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the host reads features.")
-@_TRUST_KEYS
-@_option("--feature", multiple=True, metavar="ID=URL", help="One feature and its base URL; repeatable.")
-@_option(
-    "--remote-index", also=("FEATURE_REMOTE_INDEX_URL",), metavar="URL", help="All features that this index lists."
-)
-@_option("--min-sequence", multiple=True, metavar="ID=N", help="Refuse older release indexes of a feature; repeatable.")
-@_option("--ready-file", metavar="PATH", type=click.Path(path_type=Path), help="Written when every feature was tried.")
-@_option(
-    "--timeout", type=click.FloatRange(min=0), default=300.0, metavar="SECONDS", show_default=True, help="For all."
-)
-@_option(
-    "--grace",
-    type=click.FloatRange(min=0),
-    default=600.0,
-    metavar="SECONDS",
-    show_default=True,
-    help="How long what is not listed any more stays for hosts that still read it.",
-)
-@_option("--allow-http", is_flag=True, help="Plain http to other hosts than loopback.")
-@_option("--allow-expired", is_flag=True, help="Accept expired indexes as new.")
+@_run_options
 @_option("--allow-missing", is_flag=True, help="End with 0 though features are missing that a retry may bring.")
 @_JSON
-def sync(
-    *,
-    root: Path,
-    trust_keys: str,
-    feature: tuple[str, ...],
-    remote_index: str | None,
-    min_sequence: tuple[str, ...],
-    ready_file: Path | None,
-    timeout: float,
-    grace: float,
-    allow_http: bool,
-    allow_expired: bool,
-    allow_missing: bool,
-    as_json: bool,
-) -> None:
+def sync(*, allow_missing: bool, as_json: bool, **values: Any) -> None:
     """Make one pass over all registered features, and end.
 
     Every file is verified against signed manifests; a feature appears or changes as a whole, or not at all. Ends with
     0 when all is done, 1 when a retry may help, 2 for a wrong setting, 3 when content was refused.
     """
     try:
-        settings = Settings(
-            root=root,
-            trust_keys=trust_keys,
-            features=features(feature),
-            remote_index=None if remote_index is None else remote_index_url(remote_index),
-            min_sequence=min_sequences(min_sequence),
-            ready_file=ready_file,
-            timeout=timeout,
-            grace=timedelta(seconds=grace),
-            allow_expired=allow_expired,
-            allow_missing=allow_missing,
-            transfer=TransferSettings(allow_http=allow_http),
-        )
+        settings = _settings(**values, allow_missing=allow_missing)
     except ConfigurationError as error:
         log.error("%s", error)
-        _end(Report(str(root), error), as_json=as_json)
-    stop = _StopSignal()
+        _end(Report(str(values["root"]), error), as_json=as_json)
+    signal = StopSignal()
     with shown(quiet=as_json) as progress:
-        report = sync_root(settings, progress=progress, stop=stop)
+        report = sync_root(settings, progress=progress, stop=lambda: signal.is_told_to_end)
     _end(report, as_json=as_json, allow_missing=allow_missing)
+
+
+@main.command(
+    epilog="""\b
+Example:
+  feature-loader watch --root /artifacts --trust-keys trust.json --ready-file /artifacts/.ready \\
+      --remote-index https://cdn.example.org/remote-index.json
+"""
+)
+@_run_options
+@_option(
+    "--poll", type=click.FloatRange(min=1), default=30.0, metavar="SECONDS", show_default=True,
+    help="Between two passes, ± 10 %.",
+)  # fmt: skip
+def watch(*, poll: float, **values: Any) -> None:
+    """Make passes until it is told to end; what runs beside the host.
+
+    A pass in which nothing changed is one conditional request a source. SIGHUP, or another trust store, makes one at
+    once. What fails is logged and tried again, and the last good state stays. SIGTERM ends it with 0; a wrong setting
+    at its start with 2.
+    """
+    try:
+        settings = _settings(**values, poll=poll)
+    except ConfigurationError as error:
+        log.error("%s", error)
+        sys.exit(error.exit_status)
+    error_at_start = watch_root(settings, Signals(), progress=Silent())
+    sys.exit(0 if error_at_start is None else error_at_start.exit_status)
 
 
 @main.command(
@@ -139,22 +176,6 @@ def verify(directory: Path, trust_keys: str, as_json: bool) -> None:
     Answers as `sync` does: 0 when all is right, 3 when something is wrong, 2 for a wrong setting.
     """
     _end(verify_root(directory, trust_keys, now=datetime.now(UTC)), as_json=as_json)
-
-
-class _StopSignal:
-    """L11: SIGTERM and SIGINT ask for a clean end; the second one gets the ordinary, hard one."""
-
-    def __init__(self) -> None:
-        self._told = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._tell)
-
-    def __call__(self) -> bool:
-        return self._told
-
-    def _tell(self, number: int, frame: FrameType | None) -> None:
-        self._told = True
-        signal.signal(number, signal.SIG_DFL)
 
 
 def _end(report: Report, *, as_json: bool, allow_missing: bool = False) -> None:

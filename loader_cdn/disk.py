@@ -18,6 +18,7 @@ from artifact.releases import Entry, VerifiedReleases, parse_releases, verify_re
 from artifact.trust import TrustStore
 from artifact.versions import Version
 from loader_cdn.hashing import Hasher
+from loader_cdn.known import Known
 from loader_cdn.layout import Layout
 
 
@@ -56,6 +57,7 @@ class Checker:
     limits: Limits
     now: datetime
     hasher: Hasher
+    known: Known
 
     def survey(self, feature_id: str) -> FeatureOnDisk:
         """One feature: its release index, and every version that it lists. Faults are found, not raised."""
@@ -96,7 +98,10 @@ class Checker:
                 seen=seen,
             )
         manifest = self.vouched(parsed, feature_id, entry)
-        self.files(self.layout.version(feature_id, entry.version), manifest)
+        folder = self.layout.version(feature_id, entry.version)
+        if not self.known.has(folder, seen, self.now):
+            self.files(folder, manifest)
+            self.known.note(folder, seen, self.now)
         return manifest
 
     def manifest(self, feature_id: str, version: Version) -> ParsedManifest:

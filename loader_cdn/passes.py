@@ -6,27 +6,31 @@ import contextlib
 import functools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from artifact.documents import MANIFEST_LIMIT
+from artifact.documents import MANIFEST_LIMIT, REMOTE_INDEX_LIMIT
 from artifact.errors import Code, ContentError, DeliveryError, TransientError
 from artifact.paths import MANIFEST
 from artifact.releases import Entry
+from artifact.remote_index import RemoteIndex
 from loader_cdn.accept import Judge
 from loader_cdn.around import Around
 from loader_cdn.bring import Bringer
 from loader_cdn.brought import Origin
-from loader_cdn.cdn import checked_manifest, read_indexes, read_manifests
+from loader_cdn.cdn import checked_manifest, index_request, read_indexes, read_manifests
 from loader_cdn.disk import FeatureOnDisk, read
 from loader_cdn.durable import Syncer, disk_error
 from loader_cdn.logs import REPORTED
 from loader_cdn.plan import Planner
+from loader_cdn.quiet import Quiet
 from loader_cdn.registrations import Registration, resolve
 from loader_cdn.remote import Remote, read_remote_index
 from loader_cdn.report import Report, Result, Row
 from loader_cdn.root import Root
 from loader_cdn.stage import Sources, Staging, prepare
 from loader_cdn.swap import Ready, swap
+from loader_cdn.transfer import DocumentRequest
 from loader_cdn.work import Work
 
 log = logging.getLogger(__name__)
@@ -44,6 +48,8 @@ class Pass:
         self._judge = Judge(around.trust, around.settings.limits, around.now, around.settings.allow_expired)
         self._root = Root(around)
         self._error: DeliveryError | None = None
+        self._works: list[Work] = []
+        self._remote: RemoteIndex | None = None
 
     def run(self) -> Report:
         """Do all that can be done, and say what came of it."""
@@ -52,6 +58,7 @@ class Pass:
             self._root.feature(feature_id)
         remote = self._read_remote_index()
         works = [self._work(registration, remote) for registration in self._registrations(remote)]
+        self._works, self._remote = works, None if remote.index is None else remote.index.index
         read_indexes([work for work in works if work.error is None], self._around.transfer, self._judge)
         self._put_in_place([work for work in works if work.is_wanted])
         self._put_in_place([work for work in works if work.fall_back()])
@@ -62,6 +69,34 @@ class Pass:
         self._save()
         complete = self._settings.remote_index is None or remote.index is not None
         return self._report(works, lost, complete)
+
+    def quiet(self) -> Quiet | None:
+        """What has to change before another pass has anything to do (L14); None where this one has left something."""
+        root, works = self._root, self._works
+        leaving = any(memory.left or memory.leaving for memory in root.memory.features.values())
+        if self._error is not None or leaving or any(work.row().error is not None for work in works):
+            return None
+        sources = self._sources()
+        if sources is None:
+            return None
+        return Quiet(self._around.trust, sources, root.standing(), self._around.now, self._until())
+
+    def _sources(self) -> list[DocumentRequest] | None:
+        """All that a pass asks first; None where a source gave no ETag to ask it by."""
+        remote, url = self._root.memory.remote_index, self._settings.remote_index
+        found = [index_request(work) for work in self._works if work.registration.pinned is None]
+        if url is not None:
+            accepted = None if remote.accepted is None else remote.accepted.state.sha256
+            found.append(DocumentRequest(url, REMOTE_INDEX_LIMIT, remote.etag_for(url, accepted)))
+        return found if all(request.etag is not None for request in found) else None
+
+    def _until(self) -> datetime | None:
+        """When something expires, or is to be hashed again."""
+        known = self._around.known.oldest()
+        moments = [work.disk.releases.index.expires_at for work in self._works if work.disk.releases is not None]
+        moments.append(None if self._remote is None else self._remote.expires_at)
+        moments.append(None if known is None else known + self._around.known.again)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     # What is wanted
 
@@ -140,6 +175,10 @@ class Pass:
     def _swap(self, syncer: Syncer, batch: Sequence[Ready]) -> None:
         for work in swap(batch, self._root.layout, self._root.inventory, syncer):
             self._root.settle(work)
+        for ready in batch:
+            for staging in ready.stagings:
+                folder = self._root.layout.version(ready.work.feature_id, staging.entry.version)
+                self._around.known.note(folder, staging.manifest.sha256, self._around.now)
         self._save()
 
     # What is not needed any more

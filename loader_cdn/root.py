@@ -14,6 +14,7 @@ from loader_cdn.around import Around
 from loader_cdn.brought import Inventory
 from loader_cdn.disk import Checker, FeatureOnDisk
 from loader_cdn.durable import disk, disk_error
+from loader_cdn.known import Identity, identity
 from loader_cdn.layout import Layout
 from loader_cdn.stage import Sources, add_sources
 from loader_cdn.state import Accepted, load, save
@@ -39,7 +40,7 @@ class Root:
             self.memory = load(self.layout.memory)
             self.inventory = Inventory.load(self.layout.brought)
         self.trash = Trash(self.layout.trash)
-        self.checker = Checker(self.layout, around.trust, settings.limits, around.now, around.hasher)
+        self.checker = Checker(self.layout, around.trust, settings.limits, around.now, around.hasher, around.known)
         self.tidy = Tidy(self.layout, self.inventory, self.memory, self.trash, around.now, settings.grace)
         self.aside: dict[tuple[str, Version], Path] = {}
         self.stuck: dict[str, DeliveryError] = {}
@@ -82,6 +83,14 @@ class Root:
             work.memory.etag = work.etag
         if work.feature_id in self.inventory.features:
             self.inventory.features[work.feature_id].origin = work.registration.origin
+
+    def standing(self) -> dict[Path, Identity | None]:
+        """The indexes and version folders that stand, and what shows that they are the same later."""
+        paths: list[Path] = []
+        for feature_id, found in self._disks.items():
+            paths.append(self.layout.releases(feature_id))
+            paths += [self.layout.version(feature_id, version) for version in found.versions]
+        return {path: identity(path) for path in paths}
 
     def warn_expired(self, standing: FeatureOnDisk) -> None:
         """L13: what was accepted and has expired since goes on being served, visibly."""

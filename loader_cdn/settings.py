@@ -19,7 +19,9 @@ from loader_cdn.origin import checked, shown
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run. `features` maps feature ids to their base URL, which ends in `/`; `timeout` is in seconds."""
+    """One run. `features` maps feature ids to their base URL, which ends in `/`; `timeout` of a pass and `poll` between
+    two are in seconds.
+    """
 
     root: Path
     trust_keys: str
@@ -28,6 +30,7 @@ class Settings:
     min_sequence: Mapping[str, int] = field(default_factory=dict)
     ready_file: Path | None = None
     timeout: float = 300.0
+    poll: float = 30.0
     grace: timedelta = timedelta(minutes=10)
     allow_expired: bool = False
     allow_missing: bool = False

@@ -17,6 +17,7 @@ from artifact.trust import TrustStore
 from loader_cdn.around import Around, Progress
 from loader_cdn.durable import disk, disk_error, write_atomic
 from loader_cdn.hashing import Hasher
+from loader_cdn.known import Known
 from loader_cdn.layout import Layout
 from loader_cdn.lock import locked
 from loader_cdn.passes import Pass
@@ -45,12 +46,12 @@ def sync(
     layout = Layout(settings.root)
     try:
         trust = load_trust(settings.trust_keys)
-        _remove_ready_file(settings.ready_file)
+        remove_ready_file(settings.ready_file)
         open_root(layout)
         with disk(layout.lock), locked(layout.lock, deadline=deadline, stop=stop):
             report = _pass(settings, trust, deadline, progress, stop, clock())
             if report.is_complete and settings.ready_file is not None and not stop():
-                _write_ready_file(settings.ready_file, report)
+                write_ready_file(settings.ready_file, report)
     except DeliveryError as error:
         log.error("%s", error)
         return Report(str(settings.root), error)
@@ -95,17 +96,17 @@ def _pass(
     now: datetime,
 ) -> Report:
     with Transfer(settings.transfer, deadline=deadline, stop=stop) as transfer, Hasher.start() as hasher:
-        return Pass(Around(settings, trust, now, transfer, hasher, progress, stop)).run()
+        return Pass(Around(settings, trust, now, transfer, hasher, progress, Known(), stop)).run()
 
 
-def _remove_ready_file(path: Path | None) -> None:
+def remove_ready_file(path: Path | None) -> None:
     """L10: one from an earlier run says nothing about this one."""
     if path is not None:
         with disk(path):
             path.unlink(missing_ok=True)
 
 
-def _write_ready_file(path: Path, report: Report) -> None:
+def write_ready_file(path: Path, report: Report) -> None:
     """L10: every registration was tried, and is in place or reported."""
     with disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -99,6 +99,7 @@ class Transfer:
         self._settings = settings
         self._authorities = find(os.environ)
         self._engine = Engine(settings, self._authorities, deadline, stop)
+        self._kept: dict[DocumentRequest, Answer] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -138,12 +139,17 @@ class Transfer:
             return answer
         raise AssertionError("a request has one answer")
 
+    def keep(self, answers: Iterable[tuple[DocumentRequest, Answer]]) -> None:
+        """Answers that are there already: the same request is answered so, once, without being sent."""
+        self._kept = dict(answers)
+
     def get_all(self, requests: Iterable[DocumentRequest]) -> Iterator[tuple[DocumentRequest, Answer]]:
         """Many documents at once: each request with its answer or its error, as they come, in any order.
 
         The requests are taken as there is room; closing the iterator ends what is in flight.
         """
-        for fetch in self._engine.run(self._documents(requests)):
+        answered: list[DocumentRequest] = []
+        for fetch in self._engine.run(self._documents(self._unanswered(requests, answered))):
             request, receiver = fetch.subject
             if fetch.error is not None:
                 yield request, fetch.error
@@ -151,6 +157,8 @@ class Transfer:
                 yield request, NotModified(request.url)
             else:
                 yield request, Response(receiver.data, fetch.answer_etag, request.url)
+        for request in answered:
+            yield request, self._kept.pop(request)
 
     def fetch_files(self, downloads: Iterable[FileDownload]) -> Iterator[tuple[FileDownload, DeliveryError | None]]:
         """Many files at once: each download with None when it is in its place, or with its error, in any order.
@@ -160,6 +168,15 @@ class Transfer:
         """
         for fetch in self._engine.run(self._files(downloads)):
             yield fetch.subject, fetch.error
+
+    def _unanswered(
+        self, requests: Iterable[DocumentRequest], answered: list[DocumentRequest]
+    ) -> Iterator[DocumentRequest]:
+        for request in requests:
+            if request in self._kept:
+                answered.append(request)
+            else:
+                yield request
 
     def _documents(
         self, requests: Iterable[DocumentRequest]

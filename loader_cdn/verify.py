@@ -15,6 +15,7 @@ from artifact.releases import POINTER
 from artifact.versions import Version, check_feature_id
 from loader_cdn.disk import Checker, FeatureOnDisk, is_folder
 from loader_cdn.hashing import Hasher
+from loader_cdn.known import Known
 from loader_cdn.layout import WORK, Layout
 from loader_cdn.report import Report, Result, Row
 from loader_cdn.settings import load_trust
@@ -31,7 +32,9 @@ def verify(directory: Path, trust_keys: str, *, now: datetime, limits: Limits | 
     try:
         trust = load_trust(trust_keys)
         with Hasher.start() as hasher:
-            checker = Checker(Layout(directory), trust, limits if limits is not None else Limits(), now, hasher)
+            checker = Checker(
+                Layout(directory), trust, limits if limits is not None else Limits(), now, hasher, Known()
+            )
             return Report(
                 str(directory), None, [_row(name, checker) for name in _features(directory)], is_complete=True
             )
