@@ -13,7 +13,7 @@ CHECKED = artifact publisher loader_cdn tools tests $(wildcard function_app.py)
 FUZZ_RUNS ?= 20000
 WORKERS ?= 2
 
-.PHONY: help install demo up test lint bench model examples fuzz lock clean
+.PHONY: help install demo up test lint bench model examples cluster fuzz lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ model: install ## the figures of docs/PERFORMANCE_MODEL.md: what polling costs, 
 
 examples: install ## the example features, built by Vite
 	@$(RUN) tools.setup examples
+
+cluster: install ## Helm and a Kubernetes API server, for tests, built by Go; kept outside this folder, in the user's cache
+	@$(RUN) tools.setup cluster
 
 fuzz: install ## every parser with FUZZ_RUNS generated inputs (20000)
 	@$(RUN) tools.setup fuzz

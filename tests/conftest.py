@@ -9,6 +9,9 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from tests import parts
+from tests.kubernetes.control_plane import ControlPlane
+from tests.kubernetes.kubeconform import Kubeconform
+from tests.kubernetes.schemas import write_schemas
 from tools.local.azurite import PROGRAM, Account, Azurite
 from tools.setup import node
 
@@ -53,3 +56,18 @@ def new_storage(azurite: Azurite) -> Callable[[], Account]:
 def storage(new_storage: Callable[[], Account]) -> Account:
     """A storage account of this test's own, with the containers of W1, all empty."""
     return new_storage()
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """The real API server of this worker. A test that stops it starts it again."""
+    etcd, apiserver = parts.in_cluster("etcd"), parts.in_cluster("kube-apiserver")
+    with ControlPlane(tmp_path_factory.mktemp("control-plane"), etcd=etcd, apiserver=apiserver) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kubeconform(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Kubeconform:
+    """Holds manifests against the schemas of this worker's API server."""
+    schemas = write_schemas(control_plane.admin, tmp_path_factory.mktemp("schemas"))
+    return Kubeconform(parts.in_cluster("kubeconform"), schemas)

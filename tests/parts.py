@@ -9,6 +9,8 @@ from typing import NoReturn
 
 import pytest
 
+from tools.setup import cluster
+
 PACKAGES = {
     "aria2c": "aria2",
     "nginx": "nginx-light",
@@ -26,6 +28,14 @@ def require(command: str, path: str | None = None) -> Path:
     if found is None:
         missing(command, f"apt-get install {PACKAGES.get(command, command)}")
     return Path(found)
+
+
+def in_cluster(program: str) -> Path:
+    """The path of a program that `make cluster` builds: helm, kubeconform, kube-apiserver or etcd."""
+    found = cluster.find(program)
+    if found is None:
+        missing(program, cluster.REMEDY)
+    return found
 
 
 def missing(part: str, remedy: str) -> NoReturn:

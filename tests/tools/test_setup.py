@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tools.setup import __main__ as setup
-from tools.setup import node, steps
+from tools.setup import cluster, node, steps
 
 
 def make(stamp: Path, inputs: str, done: list[str]) -> None:
@@ -103,6 +104,61 @@ def test_no_node_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         node.require()
 
 
+FAKE_GO = """
+case $1 in
+  list) echo v1.2.3 ;;
+  build) echo "$*" >> "$LOG"; while [ "$1" != -o ]; do shift; done; echo built > "$2" ;;
+esac"""
+
+
+@pytest.fixture
+def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Go that writes down what it is asked to build, an empty cache, and nothing else on PATH."""
+    log = tmp_path / "builds"
+    log.touch()
+    program(tmp_path / "go", "go", FAKE_GO)
+    monkeypatch.setenv("PATH", str(tmp_path / "go"))
+    monkeypatch.setenv("LOG", str(log))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return log
+
+
+def test_the_programs_of_a_cluster_are_built_once_and_kept_outside_the_tree(go: Path, tmp_path: Path) -> None:
+    assert cluster.find("helm") is None
+    cluster.build()
+    cluster.build()
+    assert len(go.read_text("utf-8").splitlines()) == len(cluster.PROGRAMS)
+    for name in cluster.PROGRAMS:
+        found = cluster.find(name)
+        assert found is not None
+        assert found.is_relative_to(tmp_path / "cache" / "favn-delivery")
+
+
+def test_other_versions_are_other_programs(go: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster.build()
+    module = tmp_path / "module"
+    shutil.copytree(cluster.MODULE, module)
+    monkeypatch.setattr(cluster, "MODULE", module)
+    assert cluster.find("helm") is not None
+    with (module / "go.sum").open("a", encoding="utf-8") as file:
+        file.write("another\n")
+    assert cluster.find("helm") is None
+
+
+def test_a_build_that_failed_leaves_nothing_to_be_found(go: Path, tmp_path: Path) -> None:
+    program(tmp_path / "go", "go", FAKE_GO.replace("echo built", "[ -s $LOG ] && exit 1; echo built"))
+    with pytest.raises(steps.SetupError, match="failed with status 1"):
+        cluster.build()
+    assert cluster.find("helm") is None
+
+
+def test_no_go_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(steps.SetupError, match="there is no `go` on PATH: install Go"):
+        cluster.build()
+
+
 def test_an_unknown_part_is_a_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert setup.main(["nonsense"]) == 2
-    assert "no such part: nonsense; there are develop" in capsys.readouterr().err
+    assert "no such part: nonsense; there are cluster, develop" in capsys.readouterr().err
