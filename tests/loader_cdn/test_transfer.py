@@ -134,7 +134,8 @@ class TestDocuments:
         with Transfer(settings) as transfer:
             answers = [outcome for _, outcome in transfer.get_all(requests)]
         assert len(answers) == len(requests)
-        assert server.connections == most
+        # Where the first answers are back before the last connection is opened, that one is not needed.
+        assert most / 2 < server.connections <= most
 
     @pytest.mark.parametrize(
         ("status", "code"),
