@@ -254,9 +254,36 @@ def test_a_path_that_no_object_can_have_never_reaches_the_storage(start: Start, 
 
 def test_a_path_that_climbs_reaches_no_other_container(edge: RunningEdge, put: Put) -> None:
     put("receipts", "secret.json", b"secret")
-    for path in ("/../receipts/secret.json", "/%2e%2e/receipts/secret.json", "/x/..%2f..%2freceipts/secret.json", "/"):
+    climbing = ("/..", "/%2e%2e", "/x/..%2f..", "/..\\x\\..", "/x%00/..", "http://edge.example/..")
+    for path in (*(f"{start}/receipts/secret.json" for start in climbing), "/", "/x\\secret.json"):
         answer = edge.get(path)
         assert (answer.status, answer.body.count(b"secret")) == (404, 0)
+
+
+def test_a_path_with_a_host_before_it_is_the_same_object(edge: RunningEdge, put: Put) -> None:
+    """RFC 9112, 3.2.2."""
+    put("artifacts", "a.json", b"{}", cache_control=IMMUTABLE)
+    put("receipts", "secret.json", b"secret")
+    assert edge.get("http://receipts/a.json").body == b"{}"
+    assert edge.get("http://receipts/secret.json").status == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("X_HTTP_Method", "DELETE"),
+        ("x_ms_range", "bytes=0-1"),
+        ("x_ms_lease_id", str(uuid.UUID(int=0))),
+        ("x_ms_if_tags", "\"a\"='b'"),
+        ("x_ms_version", "2009-09-19"),
+    ],
+)
+def test_a_reader_tells_the_storage_nothing_but_which_object(
+    start: Start, origin: Origin, header: str, value: str
+) -> None:
+    edge = start(origin.connection_string)
+    assert edge.get("/a.js", **{header: value}).body == b"old"
+    assert header.replace("_", "-").lower() not in origin.told
 
 
 def test_a_missing_object_is_404_and_appears_after_a_purge(edge: RunningEdge, put: Put) -> None:
@@ -322,7 +349,8 @@ def test_t15_a_404_is_believed_for_as_long_as_it_is_told_and_forgotten_by_a_purg
 
 
 class Origin(ThreadingHTTPServer):
-    """A storage of one object, that may refuse, be away, or end in the middle. `asked`: the validators that were sent.
+    """A storage of one object, that may refuse, be away, or end in the middle. `asked`: the validators that were sent;
+    `told`: the names of all headers.
 
     While `answers` is not set it has read the object, set `has_read`, and waits.
     """
@@ -334,6 +362,7 @@ class Origin(ThreadingHTTPServer):
         self.asked: list[str | None] = []
         self.has_read, self.answers = threading.Event(), threading.Event()
         self.answers.set()
+        self.told: set[str] = set()
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -354,6 +383,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         of = self.server
         of.asked.append(self.headers.get("If-None-Match"))
+        of.told |= {name.lower() for name in self.headers}
         body, etag = of.body, f'"{of.body.decode()[:3]}"'
         is_same = self.headers.get("If-None-Match") == etag and of.status == 200
         is_cut, label = of.is_cut, of.label

@@ -51,7 +51,7 @@ class Proxy:
     async def _answer(self, request: web.Request) -> web.Response:
         if request.method not in ("GET", "HEAD"):
             return _plain(405, "HIT", {"Allow": "GET, HEAD"})
-        path = request.raw_path.partition("?")[0]
+        path = request.rel_url.raw_path  # as it was sent, also where that was with a host before it
         if _NO_OBJECT.search(path):
             return _plain(404, "HIT")
         try:

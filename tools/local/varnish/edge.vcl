@@ -19,7 +19,7 @@ sub vcl_recv {
     if (req.method != "GET" && req.method != "HEAD") {
         return (synth(405));
     }
-    set req.url = regsub(req.url, "\?.*$", "");
+    set req.url = regsub(req.url, "[?#].*$", "");
     # No object is named otherwise (P3), and the storage would resolve some of it to something else than an object of the
     # container. A letter, digit, `-`, `.`, `_` or `/` has one spelling, so that a purge misses no other one.
     if (req.url !~ "^/" || req.url ~ "/(\.|/|$)" || req.url ~ "[^]A-Za-z0-9._~!$&'()+,;=@^`{}[%/-]"
@@ -30,8 +30,7 @@ sub vcl_recv {
     if (req.http.Range !~ "^bytes=([0-9]+-[0-9]*|-[0-9]+)$") {
         unset req.http.Range;
     }
-    unset req.http.Cookie;
-    unset req.http.Authorization;
+    call only_an_object;
     set req.http.X-Path = req.url;
     # Two variants of an object, plain and packed: each has its own length, its own validator, and its own ranges.
     unset req.http.X-Pack;
@@ -40,6 +39,28 @@ sub vcl_recv {
         set req.http.X-Pack = "gzip";
     }
     return (hash);
+}
+
+# What a reader may not tell the storage: another operation, another version of its protocol, a part, a condition.
+sub only_an_object {
+    unset req.http.Authorization;
+    unset req.http.Cookie;
+    unset req.http.Origin;
+    unset req.http.X-HTTP-Method;
+    unset req.http.X-HTTP-Method-Override;
+    unset req.http.x-ms-client-request-id;
+    unset req.http.x-ms-date;
+    unset req.http.x-ms-encryption-algorithm;
+    unset req.http.x-ms-encryption-key;
+    unset req.http.x-ms-encryption-key-sha256;
+    unset req.http.x-ms-if-tags;
+    unset req.http.x-ms-lease-id;
+    unset req.http.x-ms-range;
+    unset req.http.x-ms-range-get-content-crc64;
+    unset req.http.x-ms-range-get-content-md5;
+    unset req.http.x-ms-structured-body;
+    unset req.http.x-ms-upn;
+    unset req.http.x-ms-version;
 }
 
 sub purge {
@@ -67,6 +88,7 @@ sub vcl_backend_fetch {
     set bereq.url = "@PREFIX@" + bereq.url + "@QUERY@";
     set bereq.http.Host = "@HOST@:@PORT@";
     unset bereq.http.Accept-Encoding;
+    unset bereq.body;
     # The validator of a packed variant is the weak form of the storage's own.
     if (bereq.http.If-None-Match) {
         set bereq.http.If-None-Match = regsub(bereq.http.If-None-Match, "^W/", "");
