@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -50,10 +51,15 @@ class Site:
     def root(self) -> Path:
         return self.delivery.root
 
-    def publish(self, name: str) -> None:
-        """Sign a built version such as `feature-patientlist/1.1.0`, and publish it, also into the remote index."""
+    def publish(self, name: str, **members: Any) -> None:
+        """Sign a built version such as `feature-patientlist/1.1.0`, and publish it, also into the remote index.
+
+        `members` stand in its manifest instead of those of the build.
+        """
         feature_id = name.partition("/")[0]
         signed = shutil.copytree(node.built() / name, self.folder / name)
+        manifest = signed / "manifest.json"
+        manifest.write_text(json.dumps({**json.loads(manifest.read_bytes()), **members}), "utf-8")
         world = self.delivery.world
         sign_directory(signed, world.keys.build, Limits())
         publish(world.env, DirectorySource(signed, Limits()), actor="tester")

@@ -87,6 +87,26 @@ class TestMounting:
         expect_mounted(page, BELL)
         expect(place(page, LAB)).to_be_hidden()
 
+    def test_a_facet_has_no_place_of_its_own_whatever_its_manifest_says(
+        self, site: Site, run_host: RunHost, page: Page
+    ) -> None:
+        site.publish(
+            "feature-icons/1.0.0", featureType="facet", mount={"pathPrefix": {}, "domElementId": "shell-stage"}
+        )
+        page.goto(from_cdn(site, run_host))
+        expect(entry(page, "feature-icons")).to_have_attribute("data-state", "mounted")
+        expect_mounted(page, LAB, BELL, LIST)
+
+    @pytest.mark.parametrize("prefix", ["javascript:alert(1)", "//elsewhere.example/", "http://["])
+    def test_a_prefix_that_is_no_path_of_this_host_is_no_link(
+        self, site: Site, run_host: RunHost, page: Page, prefix: str
+    ) -> None:
+        site.publish(UPDATE, mount={"pathPrefix": prefix, "domElementId": "patients"})
+        page.goto(from_cdn(site, run_host))
+        expect(entry(page, LIST)).to_contain_text("1.1.0")
+        expect(entry(page, LIST).get_by_role("link")).to_have_count(0)
+        expect_mounted(page, LAB, BELL)
+
     def test_nothing_but_the_probe_is_on_the_console_and_nothing_breaks_the_policy(
         self, site: Site, run_host: RunHost, page: Page
     ) -> None:

@@ -27,6 +27,7 @@ FOREIGN = Path(__file__).parents[1] / "vectors" / "foreign"
 LIST = "feature-patientlist"
 FIRST_LIST = f"{LIST}/1.0.0"
 ALL = ["feature-lab-results", "feature-notifications", LIST]
+LOOKED_IN_VAIN = "looking at "
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -157,6 +158,15 @@ def test_a_new_feature_appears_and_one_that_the_loader_takes_away_goes(site: Sit
     eventually(lambda: ask_json(url, "host.json")["features"] == ALL)
 
 
+def test_a_folder_that_cannot_be_looked_into_is_said_and_hides_no_other_feature(site: Site, run_host: RunHost) -> None:
+    site.delivery.sync()
+    (site.root / "feature-loop").symlink_to("feature-loop")
+    url = run_host("--root", site.root, "--trust-keys", site.trust)
+    assert ask_json(url, "host.json")["features"] == ALL
+    said = only_problem(url)
+    assert (said["featureId"], said["code"], said["isKept"]) == ("feature-loop", "transport_failed", False)
+
+
 class TestRefused:
     """The last good state of the feature stays, the others are as they were, and the host says what is wrong."""
 
@@ -238,6 +248,22 @@ def test_s5_what_only_a_removed_key_vouched_for_is_not_kept(site: Site, url: str
     replace(site.trust, json.dumps({key_id: entry for key_id, entry in store.items() if key_id != build_key}).encode())
     eventually(lambda: ask_json(url, "host.json")["features"] == [])
     assert {said["code"] for said in ask_json(url, "host.json")["problems"]} == {"key_unknown"}
+    assert ask(url, f"artifacts/{FIRST_LIST}/manifest.json").status == 404
+
+
+def test_s5_a_key_that_was_removed_while_nothing_could_be_looked_at_vouches_for_nothing_afterwards(
+    site: Site, url: str
+) -> None:
+    away = site.root.with_name("away")
+    store = site.delivery.world.keys.trust_document()
+    trusted = {key_id: entry for key_id, entry in store.items() if key_id != site.delivery.world.keys.build.key_id}
+    site.root.rename(away)
+    replace(site.trust, json.dumps(trusted).encode())
+    log = site.trust.parent / "host.log"
+    before = log.read_text().count(LOOKED_IN_VAIN)
+    eventually(lambda: log.read_text().count(LOOKED_IN_VAIN) >= before + 2)  # of two, one began after that
+    away.rename(site.root)
+    eventually(lambda: ask_json(url, "host.json")["features"] == [])
     assert ask(url, f"artifacts/{FIRST_LIST}/manifest.json").status == 404
 
 

@@ -4,13 +4,14 @@ import { DeliveryError, filesOf, integrityOf, stylesheets } from '../trust/index
 /** A verified feature with `show()` and `hide()`; `onFailure(feature, error)` is called for each thing that is blocked. */
 export function mountable(feature, onFailure) {
   const { manifest } = feature
-  const prefix = manifest.mount?.pathPrefix
+  const isFacet = manifest.featureType === 'facet'
+  const prefix = isFacet ? undefined : manifest.mount.pathPrefix
   const element = placeFor(feature)
   let module
 
   const self = {
     ...feature,
-    isFacet: manifest.featureType === 'facet',
+    isFacet,
     isShown: false,
     owns: path => prefix !== undefined && (path === prefix || path.startsWith(`${prefix}/`)),
     async show() {
@@ -26,8 +27,13 @@ export function mountable(feature, onFailure) {
     },
     hide() {
       element.closest('.shell-place').hidden = true
-      if (self.isShown) module.unmount(element)
+      if (!self.isShown) return
       self.isShown = false
+      try {
+        module.unmount(element)
+      } catch (error) {
+        onFailure(self, new Error(`unmount: ${error?.message ?? error}`))
+      }
     }
   }
   // A chunk that is loaded later is a failure that only the feature sees, unless it lets it through.
@@ -39,15 +45,17 @@ export function mountable(feature, onFailure) {
 }
 
 function placeFor({ featureId, manifest }) {
-  const place = document.createElement(manifest.featureType === 'facet' ? 'div' : 'section')
-  place.className = manifest.featureType === 'facet' ? 'shell-place' : 'shell-place shell-feature'
+  // M1: only a domain feature has a place of its own; what a facet says of one is not interpreted.
+  const isDomain = manifest.featureType === 'domain'
+  const place = document.createElement(isDomain ? 'section' : 'div')
+  place.className = isDomain ? 'shell-place shell-feature' : 'shell-place'
   place.hidden = true
   place.dataset.feature = featureId
-  if (manifest.featureType === 'domain') place.setAttribute('aria-label', manifest.displayName)
+  if (isDomain) place.setAttribute('aria-label', manifest.displayName)
   const element = document.createElement('div')
-  if (manifest.mount) element.id = manifest.mount.domElementId
+  if (isDomain) element.id = manifest.mount.domElementId
   place.append(element)
-  document.getElementById(manifest.featureType === 'facet' ? 'shell-facets' : 'shell-stage').append(place)
+  document.getElementById(isDomain ? 'shell-stage' : 'shell-facets').append(place)
   return element
 }
 
@@ -81,5 +89,5 @@ async function explain({ baseUrl, manifest }, error) {
       return new DeliveryError('integrity_mismatch', 'M2', 'blocked by the browser: integrity is not as signed', { where, expected, seen })
     }
   }
-  return new DeliveryError('transport_failed', 'M2', 'every file is as signed by now, but the feature did not start', { where: baseUrl, seen: error.message })
+  return new DeliveryError('transport_failed', 'M2', 'every file is as signed by now, but the feature did not start', { where: baseUrl, seen: error?.message ?? error })
 }

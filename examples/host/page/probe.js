@@ -1,7 +1,8 @@
 // An old browser ignores the integrity of import maps without a word: there nothing would be checked. So it is put to the test.
 import { DeliveryError } from '../trust/index.js'
 
-const NAME = 'integrity-probe'
+// No feature is named so (P1).
+const NAME = 'integrity.probe'
 const WRONG = `sha256-${'A'.repeat(43)}=`
 
 /** The import map with one entry more, whose hash is wrong. */

@@ -51,9 +51,12 @@ async function follow(features) {
     const shown = wanted.filter(feature => feature.isShown)
     showStatus(shown.length === wanted.length ? '' : `${shown.length} of ${wanted.length} features are mounted`)
   }
+  // One after the other: a feature that is still loading is neither mounted twice nor shown where it no longer belongs.
+  let last = Promise.resolve()
+  const updateInTurn = () => (last = last.then(update))
   // Features change the address by themselves, which only the Navigation API tells.
-  globalThis.navigation?.addEventListener('currententrychange', update)
-  await update()
+  globalThis.navigation?.addEventListener('currententrychange', updateInTurn)
+  await updateInTurn()
 }
 
 function failed(feature, error) {

@@ -6,9 +6,9 @@ const PROBLEMS = { kept: 'last good version', failed: 'blocked' }
 
 /** One entry of the navigation. */
 export function showFeature({ featureId, version, releases, manifest }, { origin }) {
-  const path = manifest.mount?.pathPrefix
-  const title = path ? create('a', { href: path, textContent: manifest.displayName }) : create('span', { textContent: manifest.displayName })
-  if (path && location.pathname.startsWith(path)) title.setAttribute('aria-current', 'page')
+  const path = manifest.featureType === 'domain' ? manifest.mount.pathPrefix : undefined
+  const title = isOurs(path) ? create('a', { href: path, textContent: manifest.displayName }) : create('span', { textContent: manifest.displayName })
+  if (path !== undefined && location.pathname.startsWith(path)) title.setAttribute('aria-current', 'page')
   const entry = create('li', {}, [
     create('h2', {}, [title, create('span', { className: 'shell-version', textContent: version })]),
     facts([
@@ -24,6 +24,11 @@ export function showFeature({ featureId, version, releases, manifest }, { origin
   entry.dataset.feature = featureId
   byId('shell-features').append(entry)
   showState(featureId, 'verified')
+}
+
+// A prefix may be any text (M1), also `javascript:…` or another site's address.
+function isOurs(path) {
+  return path !== undefined && URL.canParse(path, location.href) && new URL(path, location.href).origin === location.origin
 }
 
 /** `verified`, `mounted`, `kept` (an older state than the newest) or `failed`; what is wrong is not called right again. */

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { watch } from 'chokidar'
 import { DeliveryError, openDelivered, openVersion } from '../trust/index.js'
 import { isFeatureId } from '../trust/names.js'
-import { DiskSource, checkFiles } from './disk.js'
+import { DiskSource, asDeliveryError, checkFiles } from './disk.js'
 
 const POINTER = 'releases.json'
 // A watcher drops what follows an event too closely, and some file systems tell it nothing: so look once more, and now and then.
@@ -91,20 +91,21 @@ export class Directory {
   async #lookAtAll() {
     this.#isAsked = false
     const { keys } = await this.trustKeys.read()
-    // S5: what stands is asked for again under another trust store, and is not kept where a key was removed.
-    const mayKeep = keys === this.#trust
+    if (keys !== this.#trust) this.#taken.clear()
     this.#trust = keys
-    if (!mayKeep) this.#taken.clear()
     const present = (await readdir(this.root)).filter(isFeatureId)
     for (const featureId of new Set([...present, ...this.#features.keys(), ...this.#problems.keys()])) {
-      const identity = await identityOf(join(this.root, featureId, POINTER))
-      if (identity === undefined) this.#gone(featureId)
-      else if (identity !== this.#taken.get(featureId)) await this.#take(featureId, identity, mayKeep)
+      await this.#lookAt(featureId)
     }
   }
 
-  async #take(featureId, identity, mayKeep) {
+  async #lookAt(featureId) {
+    // S5: what stands is asked for again under another trust store, and is not kept where a key was removed.
+    const mayKeep = this.#features.get(featureId)?.trust === this.#trust
     try {
+      const identity = await identityOf(join(this.root, featureId, POINTER), `artifacts:/${featureId}/${POINTER}`)
+      if (identity === undefined) return this.#gone(featureId)
+      if (identity === this.#taken.get(featureId)) return
       const next = await this.#verified(featureId)
       this.#features.set(featureId, mayKeep ? withEarlier(next, this.#features.get(featureId)) : next)
       this.#problems.delete(featureId)
@@ -142,7 +143,7 @@ export class Directory {
       await checkFiles(this.root, opened)
       manifests.set(version, opened.manifest)
     }
-    return { releases, manifests, documents: source.documents }
+    return { releases, manifests, documents: source.documents, trust: this.#trust }
   }
 }
 
@@ -159,13 +160,13 @@ function withEarlier(next, earlier) {
 }
 
 // A swap is another file in its place; undefined where there is none.
-async function identityOf(file) {
+async function identityOf(file, where) {
   try {
     const { ino, mtimeNs, size } = await stat(file, { bigint: true })
     return `${ino} ${mtimeNs} ${size}`
   } catch (error) {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
-    throw error
+    throw asDeliveryError(error, where)
   }
 }
 

@@ -63,7 +63,8 @@ async function checkFile(file, path, { integrity, sizes }, where) {
   if (seen !== integrity[path]) throw new DeliveryError('integrity_mismatch', 'M2', 'another content than was signed', { where, expected: integrity[path], seen })
 }
 
-function asDeliveryError(error, where) {
+/** What went wrong on disk, as a DeliveryError. */
+export function asDeliveryError(error, where) {
   if (error instanceof DeliveryError) return error
   const isAbsent = error.code === 'ENOENT' || error.code === 'ENOTDIR'
   return new DeliveryError(isAbsent ? 'not_found' : 'transport_failed', 'L3', 'cannot be read', { where, seen: error.code ?? error.message })

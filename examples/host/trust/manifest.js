@@ -60,7 +60,7 @@ function checkFiles(fields, limits) {
   checkPaths(paths, fields.where)
   for (const path of paths) {
     if (digest(integrity[path])?.length !== 32) {
-      throw new DeliveryError('schema_invalid', 'M2', `integrity of ${path}`, { where: fields.where, expected: 'sha256-<base64>', seen: integrity[path] })
+      throw new DeliveryError('schema_invalid', 'M2', `integrity of ${path}`, { where: fields.where, expected: 'sha256-<base64>', seen: JSON.stringify(integrity[path]) })
     }
   }
   if (fields.has('sizes')) checkSizes(fields, paths, limits)

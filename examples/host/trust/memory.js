@@ -20,7 +20,8 @@ export function remember(memory, name, { sequence, sha256, keyId, withdrawn = []
 // What is damaged is lost, and then the next index is the first (L7).
 function parsed(text) {
   try {
-    return JSON.parse(text ?? 'null')
+    const state = JSON.parse(text ?? 'null')
+    return Array.isArray(state?.withdrawn) ? state : undefined
   } catch {
     return undefined
   }

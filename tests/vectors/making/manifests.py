@@ -169,6 +169,7 @@ def _integrity_changes() -> dict[str, JSON]:
     good = integrity(b"")
     values: dict[str, Any] = {
         "null": None,
+        "of an object": {},
         "empty": "",
         "of another algorithm": "sha384-" + "A" * 64,
         "without algorithm": good.removeprefix("sha256-"),
