@@ -19,8 +19,8 @@ from typing import Any
 OURS = "favn"
 """The name that all our loggers begin with."""
 
-_NOISY = ("azure", "urllib3")
-"""They tell of every request; what concerns us of it becomes an error of ours."""
+_NOISY = {"azure": logging.WARNING, "urllib3": logging.ERROR}
+"""They tell of every request, and of every try; what concerns us of it becomes an error of ours."""
 
 _SECRETS = (
     re.compile(r"(?<=\bsig=)[^&\s\"']+"),
@@ -89,8 +89,8 @@ def install() -> None:
     """Make every line a Record, from now on."""
     logging.setLogRecordFactory(Record)
     logging.getLogger(OURS).setLevel(logging.INFO)
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in _NOISY.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def start() -> None:
