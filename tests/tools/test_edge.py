@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 import sys
 import threading
 import uuid
@@ -478,6 +480,21 @@ def test_the_container_itself_stays_private(edge: RunningEdge, storage: Account,
     assert edge.get("/a.json").status == 200
     with BlobServiceClient.from_connection_string(storage.connection_string) as service:
         assert service.get_container_client("artifacts").get_container_properties().public_access is None
+
+
+def test_a_varnish_that_is_killed_ends_its_edge_and_leaves_no_folder(tmp_path: Path, origin: Origin) -> None:
+    parts.require("varnishd")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    settings = {"ArtifactsStorage": origin.connection_string, "TMPDIR": str(temporary)}
+    command = [sys.executable, "-m", "tools.local.varnish", "--with-parent"]
+    with Child("edge", command, settings, tmp_path / "edge.log") as edge:
+        edge.ready(WAIT)
+        (manager,) = Path(f"/proc/{edge.pid}/task/{edge.pid}/children").read_text().split()
+        os.kill(int(manager), signal.SIGKILL)
+        assert edge.wait(WAIT) == 1
+        assert "varnishd has ended by itself" in edge.last_words()
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -350,3 +350,31 @@ class TestCoreTools:
             monkeypatch.setenv("PATH", str(node.require().node.parent))
         with pytest.raises(ChildError, match="Core Tools"), LocalPipeline(tmp_path / "local", host="func"):
             pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_demo_that_is_stopped_leaves_no_folder(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "tools.local.demo"]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as demo:
+        assert demo.stdout is not None
+        assert "Starting" in demo.stdout.readline()
+        demo.send_signal(number)
+        said, _ = demo.communicate(timeout=WAIT)
+    assert demo.returncode == 1
+    assert said.endswith("demo: stopped\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    command = [sys.executable, "-m", "tools.local.up", "--folder", str(tmp_path / "file")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=WAIT)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+    assert str(tmp_path / "file") in done.stderr

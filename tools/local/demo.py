@@ -25,8 +25,9 @@ from tools.local.endpoints import Endpoints
 from tools.local.keys import RELEASE_KEY_ID
 from tools.local.pipeline import LocalPipeline
 from tools.local.reference_host import picture, reference_host
+from tools.local.until import Told, raise_when_told
 from tools.local.varnish import varnish
-from tools.setup.steps import ROOT
+from tools.setup.steps import ROOT, SetupError
 
 BIN = ROOT / ".venv" / "bin"
 DIST = ROOT / "examples" / "dist"
@@ -105,23 +106,32 @@ class Stage:
 
 
 def main() -> int:
-    """Exit status 0 where every step of the story ended as it should."""
+    """Exit status 0 where every step of the story ended as it should; 1 also after SIGTERM or SIGINT in its midst."""
+    raise_when_told()
+    try:
+        tell()
+    except Told:
+        console.print("demo: stopped", style="red")
+        return 1
+    except (DemoError, ChildError, SetupError, OSError) as error:
+        console.print(f"demo: {error}", style="red", markup=False)
+        return 1
+    return 0
+
+
+def tell() -> None:
+    """The story, in a folder that goes with it."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="favn-demo-") as name:
         folder = Path(name)
-        try:
-            console.print(f"Starting storage, the Functions app and the edge ({edge_name()}) …")
-            with LocalPipeline(folder / "pipeline") as endpoints:
-                stage = Stage(endpoints, folder)
-                ending = story(stage)
-                with hosts(stage) as pages:
-                    Console(highlight=False).print(ending)
-                    console.print(f"\nThat took {time.monotonic() - began:.0f} s. ", end="")
-                    show(pages)
-        except (DemoError, ChildError) as error:
-            console.print(f"demo: {error}", style="red", markup=False)
-            return 1
-    return 0
+        console.print(f"Starting storage, the Functions app and the edge ({edge_name()}) …")
+        with LocalPipeline(folder / "pipeline") as endpoints:
+            stage = Stage(endpoints, folder)
+            ending = story(stage)
+            with hosts(stage) as pages:
+                Console(highlight=False).print(ending)
+                console.print(f"\nThat took {time.monotonic() - began:.0f} s. ", end="")
+                show(pages)
 
 
 def edge_name() -> str:
@@ -147,7 +157,7 @@ def show(pages: Mapping[str, str]) -> None:
     for source, url in pages.items():
         console.print(f"A host that mounts the features from {source}, verified in the browser: {url}", markup=False)
     if sys.stdin.isatty():
-        with suppress(KeyboardInterrupt, EOFError):
+        with suppress(Told, EOFError):
             input("Open them, then press Enter to end. ")
     console.print("Next: `make up` keeps the pipeline running; README.md.", markup=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tools.setup import node
@@ -40,14 +40,14 @@ def find_chromium() -> str | None:
 
 
 def picture(url: str, path: Path) -> bool:
-    """A picture of a page of the host, once something is mounted or said; False where no Chromium is installed."""
+    """A picture of a page of the host, once something is mounted or said; False where no Chromium can make one."""
     executable = find_chromium()
     if executable is None:
         return False
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (slow to import, and seldom used)
+    from playwright.sync_api import Error, sync_playwright  # noqa: PLC0415 (slow to import, and seldom used)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
+    with suppress(Error, OSError), sync_playwright() as playwright:
+        path.parent.mkdir(parents=True, exist_ok=True)
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(url)
@@ -55,4 +55,5 @@ def picture(url: str, path: Path) -> bool:
         page.wait_for_load_state("networkidle")  # the other features, images and fonts
         page.screenshot(path=path)
         browser.close()
-    return True
+        return True
+    return False

@@ -6,6 +6,23 @@ import asyncio
 import os
 import signal
 import sys
+from typing import NoReturn
+
+
+class Told(BaseException):
+    """SIGTERM or SIGINT, where `raise_when_told` was called before."""
+
+
+def raise_when_told() -> None:
+    """Have the first SIGTERM or SIGINT raise Told in the main thread; the next do not cut the stop short."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _tell)
+
+
+def _tell(*_: object) -> NoReturn:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    raise Told
 
 
 async def until_told(*, with_parent: bool) -> None:

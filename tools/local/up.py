@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from tools.setup.steps import ROOT, SetupError
 
 from .children import ChildError
 from .endpoints import FILE, Endpoints
 from .pipeline import LocalPipeline
+from .until import Told, raise_when_told
 
 SCREEN = """
 It runs, until Ctrl-C.
@@ -35,15 +34,10 @@ What the app and the edge do follows here, a line for each invocation.
 """
 
 
-class _Told(BaseException):
-    """SIGTERM or SIGINT."""
-
-
 def main() -> int:
-    """Exit status 0 after SIGTERM or SIGINT, 1 where a part did not start or has ended."""
+    """Exit status 0 after SIGTERM or SIGINT, 1 where a part did not start or has ended, or there is no such folder."""
     arguments = _arguments()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _tell)
+    raise_when_told()
     pipeline = LocalPipeline(
         arguments.folder,
         script=arguments.script,
@@ -57,9 +51,9 @@ def main() -> int:
         with pipeline as endpoints:
             print(screen(endpoints, pipeline.folder), flush=True)
             pipeline.wait()
-    except _Told:
+    except Told:
         print("stopped", flush=True)
-    except (ChildError, SetupError) as error:
+    except (ChildError, SetupError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -69,12 +63,6 @@ def screen(endpoints: Endpoints, folder: Path) -> str:
     """What a user reads when everything answers."""
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     return SCREEN.format(e=endpoints, folder=shown, file=FILE)
-
-
-def _tell(*_: object) -> NoReturn:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)  # a second one does not cut the stop short
-    raise _Told
 
 
 def _arguments() -> argparse.Namespace:

@@ -8,18 +8,20 @@ import json
 import os
 import sys
 import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tools.local.children import ChildError
-from tools.local.until import until_told
+from tools.local.children import ChildError, wait_until_gone
+from tools.local.until import Told, raise_when_told, until_told
 
 from .storage import of_container
 from .varnish import Varnish
 
 
 def main() -> int:
-    """Exit status 0 after a stop, 1 where Varnish does not start, 2 where the connection string is missing."""
+    """Exit status 0 after a stop, 1 where Varnish does not run, 2 where the connection string is missing."""
     parser = argparse.ArgumentParser(prog="varnish", description="Serve a container as a CDN would.")
     parser.add_argument("--container", default="artifacts")
     parser.add_argument("--port", type=int, default=0, help="for readers, on loopback; 0 takes a free one")
@@ -31,23 +33,46 @@ def main() -> int:
     if not connection_string:
         sys.stderr.write("the edge needs the storage's connection string in ArtifactsStorage\n")
         return 2
-    with tempfile.TemporaryDirectory(prefix="favn-varnish-") as folder:
-        varnish = Varnish(
-            Path(folder),
-            of_container(connection_string, arguments.container),
-            port=arguments.port,
-            purge_port=arguments.purge_port,
-            negative_seconds=arguments.negative_seconds,
-        )
-        try:
-            with varnish:
-                said = {"port": urlsplit(varnish.url).port, "purgePort": urlsplit(varnish.purge_url).port}
-                print(json.dumps(said), flush=True)
-                asyncio.run(until_told(with_parent=arguments.with_parent))
-        except ChildError as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
+    raise_when_told()  # also while it starts: the folder, which holds a signature, does not stay behind
+    try:
+        with tempfile.TemporaryDirectory(prefix="favn-varnish-") as folder:
+            _run(Path(folder), arguments, connection_string)
+    except Told:
+        return 0
+    except ChildError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
+
+
+def _run(folder: Path, arguments: argparse.Namespace, connection_string: str) -> None:
+    varnish = Varnish(
+        folder,
+        of_container(connection_string, arguments.container),
+        port=arguments.port,
+        purge_port=arguments.purge_port,
+        negative_seconds=arguments.negative_seconds,
+    )
+    with varnish:
+        said = {"port": urlsplit(varnish.url).port, "purgePort": urlsplit(varnish.purge_url).port}
+        print(json.dumps(said), flush=True)
+        asyncio.run(_until_told_or_gone(varnish.pid, with_parent=arguments.with_parent))
+
+
+async def _until_told_or_gone(pid: int, *, with_parent: bool) -> None:
+    """ChildError where the process has ended by itself."""
+    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    told = asyncio.ensure_future(until_told(with_parent=with_parent))
+    threading.Thread(target=_tell_when_gone, args=(pid, gone), daemon=True).start()
+    await asyncio.wait([gone, told], return_when=asyncio.FIRST_COMPLETED)
+    if gone.done():
+        raise ChildError("varnishd has ended by itself")
+
+
+def _tell_when_gone(pid: int, gone: asyncio.Future[None]) -> None:
+    wait_until_gone(pid)
+    with suppress(RuntimeError):  # after a stop in order nobody waits any more
+        gone.get_loop().call_soon_threadsafe(gone.set_result, None)
 
 
 if __name__ == "__main__":
