@@ -107,6 +107,16 @@ class TestMounting:
         expect(entry(page, LIST).get_by_role("link")).to_have_count(0)
         expect_mounted(page, LAB, BELL)
 
+    def test_t15_a_404_that_the_edge_remembers_of_the_next_state_does_not_hurt(
+        self, site: Site, run_host: RunHost, page: Page
+    ) -> None:
+        site.delivery.cdn.stale(f"{LIST}/releases.2.json")
+        site.publish(UPDATE)
+        page.goto(from_cdn(site, run_host))
+        expect_mounted(page, LAB, BELL)
+        expect(entry(page, LIST)).to_contain_text("1.1.0")
+        expect(problem(page, LIST)).to_have_count(0)
+
     def test_nothing_but_the_probe_is_on_the_console_and_nothing_breaks_the_policy(
         self, site: Site, run_host: RunHost, page: Page
     ) -> None:

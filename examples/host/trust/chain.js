@@ -25,7 +25,7 @@ export async function openRemoteIndex(source, trust, { pointer = POINTER, memory
 export async function openPinned(source, trust, entry, { memory, now = Date.now() } = {}) {
   const { featureId, releasesUrl } = entry
   const where = new URL(releasesUrl, source.base).href
-  const bytes = await source.read(releasesUrl, RELEASES_LIMIT)
+  const bytes = await readPinned(source, entry)
   await checkReleasesBytes(entry, bytes, where)
   const releases = await accept({ bytes, where, name: nameOf(source, featureId), trust, memory, now }, async at => {
     const verified = await verifyReleases(bytes, trust, { featureId, at, where })
@@ -62,6 +62,18 @@ export async function openVersion(source, trust, releases, version) {
   const { manifest } = await verifyManifest(bytes, trust, { featureId, version, at, where })
   checkEntry(entry, manifest, where)
   return { featureId, version, baseUrl: new URL(`${featureId}/${version}/`, source.base).href, releases, manifest }
+}
+
+// An edge remembers that a state was not there, where somebody asked too early. The pointer holds the same bytes, if it holds the pinned ones (I2).
+async function readPinned(source, { featureId, releasesUrl, releasesSha256 }) {
+  try {
+    return await source.read(releasesUrl, RELEASES_LIMIT)
+  } catch (error) {
+    if (error.code !== 'not_found') throw error
+    const bytes = await source.read(`${featureId}/releases.json`, RELEASES_LIMIT, true).catch(() => new Uint8Array())
+    if (hex(await sha256(bytes)) !== releasesSha256) throw error
+    return bytes
+  }
 }
 
 // One memory for `releases.json` and for every `releases.<n>.json`.
