@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import itertools
 import signal
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -23,6 +22,7 @@ import yaml
 from tests.kubernetes.api import Api
 from tests.kubernetes.certificates import Authority, KeyPair, key_pair
 from tools.local.children import Child, ChildError
+from tools.local.ports import free_port
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 90
@@ -65,7 +65,7 @@ class ControlPlane:
         self._administrator = issuer.client("administrator", "system:masters")
         self._server = issuer.server("apiserver", [LOOPBACK])
         self._accounts = key_pair(issuer.folder, "accounts")
-        self._port, self._storage = _free_port(), f"http://{LOOPBACK}:{_free_port()}"
+        self._port, self._storage = free_port(), f"http://{LOOPBACK}:{free_port()}"
         self.url = f"https://{LOOPBACK}:{self._port}"
         self.admin = Api(self.url, self.authority, self._administrator)
         with ExitStack() as stack:
@@ -160,7 +160,7 @@ class ControlPlane:
             return False
 
     def _etcd_command(self) -> list[str | Path]:
-        peer = f"http://{LOOPBACK}:{_free_port()}"
+        peer = f"http://{LOOPBACK}:{free_port()}"
         return [
             self._etcd,
             f"--data-dir={self._folder / 'etcd'}",
@@ -213,9 +213,3 @@ def _certificate_user(pair: KeyPair) -> dict[str, str]:
 
 def _base64(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])

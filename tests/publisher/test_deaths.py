@@ -131,14 +131,15 @@ def withdrawing(pipeline: Pipeline, bundles: Bundles) -> None:
     )
 
 
-def purging_twice(pipeline: Pipeline, bundles: Bundles) -> None:
-    try:
-        purge.request(pipeline, ["/remote-index.json"], actor="anna", reason="stale")
-    except DeliveryError:
-        purge.request(pipeline, ["/remote-index.json"], actor="anna", reason="stale")
+def asking_for_two_purges(pipeline: Pipeline, bundles: Bundles) -> None:
+    for path in ("/remote-index.json", f"/{FEATURE}/releases.json"):
+        try:
+            purge.request(pipeline, [path], actor="anna", reason="stale")
+        except DeliveryError:
+            purge.request(pipeline, [path], actor="anna", reason="stale")
 
 
-WAYS = (publishing, publishing_twice, rejecting, rolling_back, withdrawing, purging_twice)
+WAYS = (publishing, publishing_twice, rejecting, rolling_back, withdrawing, asking_for_two_purges)
 
 
 def submit_once(pipeline: Pipeline, name: str, data: bytes) -> None:
@@ -239,7 +240,7 @@ def test_whatever_happens_at_any_single_call_the_end_is_that_of_a_clean_run(
     clean = begin(world, bundles)
     calls = calls_of(clean, way, bundles)
     expected = end(clean, world)
-    assert calls >= 6
+    assert calls > 6
     given: dict[str, Any] = {}
     for number in range(1, calls + 1):
         pipeline = begin(world, bundles)

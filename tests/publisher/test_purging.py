@@ -105,6 +105,32 @@ def test_the_cdn_is_looked_at_no_sooner_than_it_wants_however_many_messages_come
     assert bodies(world.pipeline.purges) == []
 
 
+def test_w4_calls_of_an_endpoint_begin_ten_seconds_apart_and_nobody_sleeps_between_them(world: World) -> None:
+    began = world.clock()
+    for number in range(5):
+        ask(world, f"/feature-{number}/releases.json")
+        wake(world)
+    assert world.clock() == began
+    assert [len(call) for call in world.edge.calls] == [1]
+    world.clock.pass_by(seconds=9)
+    wake(world)
+    assert len(world.edge.calls) == 1
+    world.clock.pass_by(seconds=1)
+    wake(world)
+    assert [len(call) for call in world.edge.calls] == [1, 4]
+    assert world.clock() == began + timedelta(seconds=10)
+
+
+def test_a_purge_in_flight_is_looked_at_as_soon_as_the_cdn_wants_to_be_asked(world: World) -> None:
+    world.edge.holds = True
+    asked = ask(world)
+    wake(world)
+    world.edge.holds = False
+    world.clock.pass_by(seconds=10)
+    wake(world)
+    assert state(world, asked).state == SUCCEEDED
+
+
 def test_every_endpoint_is_purged_and_one_that_fails_holds_up_no_other(world: World) -> None:
     good, bad = Edge(), Edge(failures=[AWAY] * 3)
     pipeline = world.pipeline_of(cdn=(endpoint_of(bad, "a"), endpoint_of(good, "b")))
@@ -334,6 +360,7 @@ def test_a_record_that_cannot_be_read_is_as_none(world: World, data: bytes) -> N
     assert state(world, asked).state == SUCCEEDED
     found = world.pipeline.state.read(name, limit=1000)
     assert found is not None
+    assert json.loads(found.data).keys() == {"failures", "due"}
     assert json.loads(found.data)["failures"] == 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Self
 
 from tools.bench.measure import BenchError
 from tools.bench.tls import Certificates
+from tools.local.ports import free_port
 
 START_SECONDS = 10
 SYSTEM = ":/usr/sbin:/sbin"
@@ -85,7 +85,7 @@ class Nginx:
         self._work = work
         self._within = within
         self._log = work / "access.log"
-        ports = (8080, 8443) if within else (_free_port(), _free_port())
+        ports = (8080, 8443) if within else (free_port(), free_port())
         self.http, self.https = f"http://{address}:{ports[0]}", f"https://{address}:{ports[1]}"
         self._text = _CONFIGURATION.format(
             user="user root;" if os.geteuid() == 0 else "",
@@ -148,11 +148,6 @@ def compressed_copy(tree: Path, copy: Path) -> None:
         packed = gzip.compress(file.read_bytes(), compresslevel=6, mtime=0)
         if len(packed) < file.stat().st_size:
             target.with_name(target.name + ".gz").write_bytes(packed)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _quoted(path: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import queue
-import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +23,7 @@ from .azurite import Azurite
 from .children import Child, ChildError, wait_until_gone
 from .endpoints import FILE, Endpoints
 from .keys import BUILD_KEY_ID, RELEASE_KEY_ID, function_keys, signing_keys
+from .ports import free_port
 from .varnish import varnish
 
 CONTAINERS = ("incoming", "artifacts", "receipts", "quarantine", "state")
@@ -168,7 +168,7 @@ class LocalPipeline:
         return child, f"http://127.0.0.1:{child.ready(START_SECONDS)['port']}"
 
     def _start_func(self, stack: ExitStack, program: Path, settings: Mapping[str, str]) -> tuple[Child, str]:
-        port = self._functions_port or _free_port()
+        port = self._functions_port or free_port()
         url = f"http://127.0.0.1:{port}"
         command = core_tools.command(program, port)
         child = self._child(stack, "functions", command, {**core_tools.environment(), **settings}, self._script.parent)
@@ -204,9 +204,3 @@ def _create_containers(connection_string: str) -> None:
                 service.create_container(name)
             except ResourceExistsError:
                 continue
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

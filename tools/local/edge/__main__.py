@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 
 import aiohttp
 from aiohttp import web
 
+from tools.local.edge_arguments import edge_arguments
 from tools.local.until import until_told
 
 from .cache import Cache
@@ -26,11 +26,11 @@ IDLE_SECONDS = 4
 """Azurite closes an idle connection after about five seconds."""
 
 
-async def _run(arguments: argparse.Namespace, connection_string: str) -> None:
+async def _run(arguments: argparse.Namespace) -> None:
     connector = aiohttp.TCPConnector(limit=64, keepalive_timeout=IDLE_SECONDS)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
-        memory, origin = Memory(MEMORY), Origin(connection_string, arguments.container, session)
+        memory, origin = Memory(MEMORY), Origin(arguments.connection_string, arguments.container, session)
         proxy = Proxy(Cache(origin, memory, arguments.negative_seconds), memory)
         runners = [
             web.AppRunner(side.application(), access_log=None, shutdown_timeout=1) for side in (proxy, Purges(memory))
@@ -47,18 +47,7 @@ async def _run(arguments: argparse.Namespace, connection_string: str) -> None:
 
 def main() -> int:
     """Exit status 0 after a stop, 2 where the connection string is missing."""
-    parser = argparse.ArgumentParser(prog="edge", description="Serve a container as a CDN would.")
-    parser.add_argument("--container", default="artifacts")
-    parser.add_argument("--port", type=int, default=0, help="for readers, on loopback; 0 takes a free one")
-    parser.add_argument("--purge-port", type=int, default=0, help="for purges, on loopback; 0 takes a free one")
-    parser.add_argument("--negative-seconds", type=int, default=1, help="how long a 404 is believed")
-    parser.add_argument("--with-parent", action="store_true", help="also stop when standard input ends")
-    arguments = parser.parse_args()
-    connection_string = os.environ.get("ArtifactsStorage", "")  # noqa: SIM112 - the app setting's name
-    if not connection_string:
-        sys.stderr.write("the edge needs the storage's connection string in ArtifactsStorage\n")
-        return 2
-    asyncio.run(_run(arguments, connection_string))
+    asyncio.run(_run(edge_arguments("edge")))
     return 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 import tempfile
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tools.local.children import ChildError, wait_until_gone
+from tools.local.edge_arguments import edge_arguments
 from tools.local.until import Told, raise_when_told, until_told
 
 from .storage import of_container
@@ -22,21 +22,11 @@ from .varnish import Varnish
 
 def main() -> int:
     """Exit status 0 after a stop, 1 where Varnish does not run, 2 where the connection string is missing."""
-    parser = argparse.ArgumentParser(prog="varnish", description="Serve a container as a CDN would.")
-    parser.add_argument("--container", default="artifacts")
-    parser.add_argument("--port", type=int, default=0, help="for readers, on loopback; 0 takes a free one")
-    parser.add_argument("--purge-port", type=int, default=0, help="for purges, on loopback; 0 takes a free one")
-    parser.add_argument("--negative-seconds", type=int, default=1, help="how long a 404 is believed")
-    parser.add_argument("--with-parent", action="store_true", help="also stop when standard input ends")
-    arguments = parser.parse_args()
-    connection_string = os.environ.get("ArtifactsStorage", "")  # noqa: SIM112 - the app setting's name
-    if not connection_string:
-        sys.stderr.write("the edge needs the storage's connection string in ArtifactsStorage\n")
-        return 2
+    arguments = edge_arguments("varnish")
     raise_when_told()  # also while it starts: the folder, which holds a signature, does not stay behind
     try:
         with tempfile.TemporaryDirectory(prefix="favn-varnish-") as folder:
-            _run(Path(folder), arguments, connection_string)
+            _run(Path(folder), arguments)
     except Told:
         return 0
     except ChildError as error:
@@ -45,10 +35,10 @@ def main() -> int:
     return 0
 
 
-def _run(folder: Path, arguments: argparse.Namespace, connection_string: str) -> None:
+def _run(folder: Path, arguments: argparse.Namespace) -> None:
     varnish = Varnish(
         folder,
-        of_container(connection_string, arguments.container),
+        of_container(arguments.connection_string, arguments.container),
         port=arguments.port,
         purge_port=arguments.purge_port,
         negative_seconds=arguments.negative_seconds,
