@@ -109,6 +109,17 @@ def in_turn(*behaviours: Behaviour) -> Behaviour:
     return behave
 
 
+def together(number: int, behaviour: Behaviour) -> Behaviour:
+    """No request is answered before so many of them are here at once."""
+    here = threading.Barrier(number)
+
+    def behave(connection: Connection) -> bool:
+        here.wait(30)
+        return behaviour(connection)
+
+    return behave
+
+
 def unless_matched(etag: str, otherwise: Behaviour) -> Behaviour:
     """304 where the request carries this ETag."""
 

@@ -33,6 +33,7 @@ from tests.loader_cdn.hostile import (
     raw,
     refused_port,
     silence,
+    together,
     unless_matched,
 )
 
@@ -130,12 +131,12 @@ class TestDocuments:
         self, server: HostileServer, near_seconds: float, most: int
     ) -> None:
         settings = replace(QUICK, near_connections=2, near_seconds=near_seconds)
-        requests = [DocumentRequest(server.url(f"/{n}", answer(b"x")), 10) for n in range(40)]
+        behaviours = [answer(b"x")] * 2 + [together(most, answer(b"x"))] * most + [answer(b"x")] * 30
+        requests = [DocumentRequest(server.url(f"/{n}", each), 10) for n, each in enumerate(behaviours)]
         with Transfer(settings) as transfer:
-            answers = [outcome for _, outcome in transfer.get_all(requests)]
-        assert len(answers) == len(requests)
-        # Where the first answers are back before the last connection is opened, that one is not needed.
-        assert most / 2 < server.connections <= most
+            answers = dict(transfer.get_all(requests))
+        assert answers == {each: Response(b"x", None, each.url) for each in requests}
+        assert server.connections == most
 
     @pytest.mark.parametrize(
         ("status", "code"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,19 +120,17 @@ def test_of_many_at_once_under_a_key_one_is_carried_out(world: World, caller: Ca
 class Slow(Faulty):
     """The first commit takes two minutes, in which `meanwhile` happens."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, meanwhile: Callable[[], object]) -> None:
         super().__init__(world.store)
         self._world = world
+        self._meanwhile = meanwhile
         self._is_first = True
-
-    def meanwhile(self) -> None:
-        raise NotImplementedError
 
     def create(self, name: str, data: bytes, settings: ContentSettings) -> Created:
         if self._is_first:
             self._is_first = False
             self._world.clock.pass_by(minutes=2)
-            self.meanwhile()
+            self._meanwhile()
         return super().create(name, data, settings)
 
 
@@ -141,11 +140,10 @@ def test_who_is_only_slow_and_whoever_took_over_do_it_once_between_them(
 ) -> None:
     keyed, body, answers = caller.with_headers(idempotency_key="slow"), {**BODIES[action], **WHY}, []
 
-    class TakenOver(Slow):
-        def meanwhile(self) -> None:
-            answers.append(keyed.act(action, body))
+    def take_over() -> None:
+        answers.append(keyed.act(action, body))
 
-    answers.append(in_storage(keyed, TakenOver(world)).act(action, body))
+    answers.append(in_storage(keyed, Slow(world, take_over)).act(action, body))
     assert [answer.status for answer in answers] == [200, 200]
     assert answers[0].document == answers[1].document
     assert world.index().sequence == 4
@@ -156,12 +154,11 @@ def test_what_somebody_decided_since_is_not_undone_by_who_was_slow_nor_by_anothe
 ) -> None:
     keyed, body = caller.with_headers(idempotency_key="slow"), {"version": "1.0.0", **WHY}
 
-    class DecidedOtherwise(Slow):
-        def meanwhile(self) -> None:
-            keyed.act("rollback", body)
-            release.rollback(world.env, FEATURE, Version("1.1.0"), BECAUSE)
+    def decide_otherwise() -> None:
+        keyed.act("rollback", body)
+        release.rollback(world.env, FEATURE, Version("1.1.0"), BECAUSE)
 
-    slow = in_storage(keyed, DecidedOtherwise(world)).act("rollback", body)
+    slow = in_storage(keyed, Slow(world, decide_otherwise)).act("rollback", body)
     assert (slow.status, slow.document["sequence"]) == (200, 4)
     world.clock.pass_by(minutes=2)
     assert keyed.act("rollback", body).document == slow.document
