@@ -1,10 +1,8 @@
-"""What is missing, of all features, through one stream of transfers; a feature is swapped when it is whole."""
+"""What one feature lacks is fetched, and it waits for others to be swapped with it (L2, L3)."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from artifact.errors import Code, DeliveryError, TransientError
 from artifact.paths import Limits
@@ -12,71 +10,102 @@ from loader_cdn.around import Progress
 from loader_cdn.durable import Syncer
 from loader_cdn.stage import Staging
 from loader_cdn.swap import Ready
+from loader_cdn.tasks import Event, Tasks
 from loader_cdn.transfer import FileDownload, Transfer
-from loader_cdn.work import Work
 
-SWAP_SECONDS = 2.0
+SWAP_SECONDS = 1.0
 """A feature that is whole waits so long for others to share its syncs, and not for a slow one (L8)."""
 
 
-@dataclass(slots=True)
-class Bringer:
-    """Fetches what stagings lack. `swap` is called with features that are whole, all of their versions staged."""
+async def fetch(ready: Ready, transfer: Transfer, limits: Limits, progress: Progress, syncer: Syncer) -> None:
+    """Fetch what a feature's stagings lack, the active version first (L2), and seal them. What goes wrong is the
+    feature's `error`.
+    """
+    work = ready.work
+    lacking = [staging for staging in ready.stagings if staging.to_fetch]
+    files = [entries[0] for staging in lacking for entries in staging.to_fetch.values()]
+    progress.planned(len(files), sum(file.size or 0 for file in files))
+    active = None if work.target is None else work.target.index.active
 
-    transfer: Transfer
-    limits: Limits
-    progress: Progress
-    syncer: Syncer
-    swap: Callable[[list[Ready]], None]
-    _owners: dict[int, Staging] = field(default_factory=dict)
+    async def one(staging: Staging) -> None:
+        def arrived(download: FileDownload, error: DeliveryError | None) -> None:
+            if error is not None:
+                work.fail(_located(error, download))
+                return
+            with work.faults(staging.folder):
+                staging.fetched(download.sha256)
+            work.bytes += download.size or 0
+            syncer.wrote(download.size or 0)
+            progress.fetched(download.size or 0)
 
-    def bring(self, features: Iterable[Ready]) -> None:
-        """Fetch, seal, swap. What goes wrong is its feature's `error`."""
-        open_ = {ready.work.feature_id: ready for ready in features}
-        lacking = [staging for ready in open_.values() for staging in ready.stagings]
-        # Active versions of all features first (L2): each feature's stagings stand in that order.
-        lacking.sort(key=lambda staging: staging.entry.version != _active(staging.work))
-        self._plan(lacking)
-        whole = [ready for ready in open_.values() if self._is_whole(ready)]
-        since = time.monotonic()
-        for download, error in self.transfer.fetch_files(self._downloads(lacking)):
-            staging = self._owners.pop(id(download))
-            self._arrived(staging, download, error)
-            ready = open_[staging.work.feature_id]
-            if not staging.to_fetch and self._is_whole(ready):
-                whole.append(ready)
-            if whole and time.monotonic() - since >= SWAP_SECONDS:
-                self.swap(whole)
-                whole, since = [], time.monotonic()
-        self.swap(whole)
+        with work.faults(staging.folder):
+            is_urgent = staging.entry.version == active
+            base_url = work.registration.base_url
+            await transfer.fetch_files(staging.downloads(limits), base_url, arrived, urgent=is_urgent)
 
-    def _plan(self, lacking: list[Staging]) -> None:
-        files = [entries[0] for staging in lacking for entries in staging.to_fetch.values()]
-        self.progress.planned(len(files), sum(file.size or 0 for file in files))
+    await transfer.tasks.together([one(staging) for staging in lacking])
+    for staging in ready.stagings:
+        if work.is_wanted:
+            with work.faults(staging.folder):
+                staging.seal(limits)
 
-    def _downloads(self, lacking: list[Staging]) -> Iterator[FileDownload]:
-        for staging in lacking:
-            for download in staging.downloads(self.limits):
-                self._owners[id(download)] = staging
-                yield download
 
-    def _arrived(self, staging: Staging, download: FileDownload, error: DeliveryError | None) -> None:
-        if error is not None:
-            staging.work.fail(_located(error, download))
+class Swapper:
+    """Features that are brought at the same time appear together: their syncs are shared.
+
+    `swap` is called with those that are whole, when nobody is left to wait for, or `SWAP_SECONDS` after the first.
+    """
+
+    def __init__(self, tasks: Tasks, swap: Callable[[Sequence[Ready]], None]) -> None:
+        self._tasks, self._swap = tasks, swap
+        self._whole: list[Ready] = []
+        self._swapped: Event | None = None
+        self._timer: Event | None = None
+        self._on_their_way = 0
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Nothing appears any more."""
+        self._is_closed = True
+
+    def expect(self) -> None:
+        """One more is on its way."""
+        self._on_their_way += 1
+
+    def forget(self) -> None:
+        """One that was on its way has ended."""
+        self._on_their_way -= 1
+        self._look()
+
+    async def join(self, ready: Ready) -> None:
+        """Appear with the next ones."""
+        self._whole.append(ready)
+        if self._swapped is None:
+            self._swapped, self._timer = self._tasks.event(), self._tasks.after(SWAP_SECONDS)
+            self._tasks.start(self._wait(self._swapped, self._timer))
+        swapped = self._swapped
+        self.forget()
+        await swapped
+        self.expect()
+
+    async def _wait(self, swapped: Event, timer: Event) -> None:
+        await timer
+        if swapped is self._swapped:
+            self._now()
+
+    def _look(self) -> None:
+        if self._on_their_way == 0 and self._whole:
+            self._now()
+
+    def _now(self) -> None:
+        if self._is_closed:
             return
-        with staging.work.faults(staging.folder):
-            staging.fetched(download.sha256)
-        self.syncer.wrote(download.size or 0)
-        self.progress.fetched(download.size or 0)
-
-    def _is_whole(self, ready: Ready) -> bool:
-        """Whether all versions are staged; then they are sealed."""
-        if any(staging.to_fetch for staging in ready.stagings):
-            return False
-        for staging in ready.stagings:
-            with ready.work.faults(staging.folder):
-                staging.seal(self.limits)
-        return ready.work.is_wanted
+        whole, self._whole = self._whole, []
+        swapped, timer, self._swapped, self._timer = self._swapped, self._timer, None, None
+        self._swap(whole)
+        for event in (swapped, timer):
+            if event is not None:
+                event.happen()
 
 
 def _located(error: DeliveryError, download: FileDownload) -> DeliveryError:
@@ -84,7 +113,3 @@ def _located(error: DeliveryError, download: FileDownload) -> DeliveryError:
     if error.code is not Code.STORAGE_FULL:
         return error
     return TransientError(error.code, error.rule, error.what, where=str(download.target), seen=error.seen)
-
-
-def _active(work: Work) -> object:
-    return None if work.target is None else work.target.index.active

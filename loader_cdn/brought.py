@@ -26,16 +26,21 @@ class Origin(StrEnum):
     """Who registered a feature: that decides what its absence means (I3, L12)."""
 
     FLAG = "flag"
+    CLUSTER = "cluster"
+    MOUNTED = "mounted"
     REMOTE_INDEX = "remote-index"
 
 
 @dataclass(slots=True)
 class Brought:
-    """What was brought of one feature: versions, and release indexes by the hex SHA-256 of their bytes."""
+    """What was brought of one feature: versions, and release indexes by the hex SHA-256 of their bytes. `by` is the
+    ConfigMap that registered it, if one did.
+    """
 
     origin: Origin
     versions: set[Version] = field(default_factory=set)
     releases: list[str] = field(default_factory=list)
+    by: str = ""
 
     def will_bring(self, versions: Iterable[Version], *, before: str | None, after: str) -> None:
         """Note what is about to appear: versions, and index `after` where now index `before` stands (SHA-256, hex)."""
@@ -72,6 +77,14 @@ class Inventory:
             write_atomic(self._path, data)
             self._stored = data
 
+    def by_config_map(self) -> dict[str, list[str]]:
+        """Feature ids by the ConfigMap that registered them."""
+        found: dict[str, list[str]] = {}
+        for feature_id, brought in self.features.items():
+            if brought.by:
+                found.setdefault(brought.by, []).append(feature_id)
+        return found
+
     def has_version(self, feature_id: str, version: Version) -> bool:
         """Whether the loader brought this version."""
         brought = self.features.get(feature_id)
@@ -84,11 +97,14 @@ class Inventory:
 
 
 def _document(brought: Brought) -> dict[str, Any]:
-    return {
+    document: dict[str, Any] = {
         "origin": str(brought.origin),
         "versions": sorted(version.text for version in brought.versions),
         "releases": brought.releases,
     }
+    if brought.by:
+        document["by"] = brought.by
+    return document
 
 
 def _features(fields: Fields) -> dict[str, Brought]:
@@ -103,4 +119,5 @@ def _brought(fields: Fields) -> Brought:
         origin=Origin(fields.choice("origin", tuple(Origin))),
         versions={Version(text, where=fields.where) for text in fields.texts("versions")},
         releases=list(fields.texts("releases")),
+        by=fields.text("by") if fields.has("by") else "",
     )

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +15,20 @@ import click
 
 from artifact.errors import ConfigurationError
 from loader_cdn import logs
+from loader_cdn.board import Board
 from loader_cdn.progress import Silent, shown
 from loader_cdn.report import Report
-from loader_cdn.settings import Settings, features, min_sequences, remote_index_url
+from loader_cdn.settings import (
+    SELECTOR,
+    Address,
+    Settings,
+    StartWith,
+    address,
+    features,
+    hook,
+    min_sequences,
+    remote_index_url,
+)
 from loader_cdn.signals import Signals, StopSignal
 from loader_cdn.sync import sync as sync_root
 from loader_cdn.transfer import TransferSettings
@@ -52,6 +64,19 @@ _RUN = (
         "--remote-index", also=("FEATURE_REMOTE_INDEX_URL",), metavar="URL", help="All features that this index lists."
     ),
     _option(
+        "--kubernetes", is_flag=True,
+        help="Features that ConfigMaps register; by the pod's service account, else by KUBECONFIG.",
+    ),
+    _option("--selector", default=SELECTOR, metavar="LABELS", show_default=True, help="Which ConfigMaps register."),
+    _option(
+        "--namespace", multiple=True, metavar="NAME",
+        help="Where ConfigMaps are looked for; repeatable.  [default: the pod's own]",
+    ),
+    _option(
+        "--registrations", metavar="DIR", type=click.Path(path_type=Path),
+        help="ConfigMaps that are mounted below a directory, where the API is out of reach.",
+    ),
+    _option(
         "--min-sequence", multiple=True, metavar="ID=N", help="Refuse older release indexes of a feature; repeatable."
     ),
     _option(
@@ -64,6 +89,11 @@ _RUN = (
     _option(
         "--grace", type=click.FloatRange(min=0), default=600.0, metavar="SECONDS", show_default=True,
         help="How long what is not listed any more stays for hosts that still read it.",
+    ),
+    _option(
+        "--start-with", type=click.Choice([str(each) for each in StartWith]),
+        help="What a host needs to start: all as published now, something of each feature (also from an earlier run), "
+        "or whatever is there.  [default: current for sync, any for watch]",
     ),
     _option("--allow-http", is_flag=True, help="Plain http to other hosts than loopback."),
     _option("--allow-expired", is_flag=True, help="Accept expired indexes as new."),
@@ -81,7 +111,9 @@ def _settings(
     *,
     feature: tuple[str, ...],
     remote_index: str | None,
+    namespace: tuple[str, ...],
     min_sequence: tuple[str, ...],
+    start_with: str | None,
     grace: float,
     allow_http: bool,
     **plain: Any,
@@ -90,7 +122,9 @@ def _settings(
     return Settings(
         features=features(feature),
         remote_index=None if remote_index is None else remote_index_url(remote_index),
+        namespaces=namespace,
         min_sequence=min_sequences(min_sequence),
+        start_with=None if start_with is None else StartWith(start_with),
         grace=timedelta(seconds=grace),
         transfer=TransferSettings(allow_http=allow_http),
         **plain,
@@ -115,12 +149,14 @@ Examples:
 )
 @_run_options
 @_option("--allow-missing", is_flag=True, help="End with 0 though features are missing that a retry may bring.")
+@_option("--wait", is_flag=True, help="Make passes until --start-with is fulfilled, instead of ending with 1.")
 @_JSON
 def sync(*, allow_missing: bool, as_json: bool, **values: Any) -> None:
     """Make one pass over all registered features, and end.
 
     Every file is verified against signed manifests; a feature appears or changes as a whole, or not at all. Ends with
-    0 when all is done, 1 when a retry may help, 2 for a wrong setting, 3 when content was refused.
+    0 when all is done or --start-with is fulfilled, 1 when a retry may help, 2 for a wrong setting, 3 when content was
+    refused.
     """
     try:
         settings = _settings(**values, allow_missing=allow_missing)
@@ -130,7 +166,7 @@ def sync(*, allow_missing: bool, as_json: bool, **values: Any) -> None:
     signal = StopSignal()
     with shown(quiet=as_json) as progress:
         report = sync_root(settings, progress=progress, stop=lambda: signal.is_told_to_end)
-    _end(report, as_json=as_json, allow_missing=allow_missing)
+    _end(report, as_json=as_json, allow_missing=allow_missing, start_with=settings.start_with)
 
 
 @main.command(
@@ -143,22 +179,39 @@ Example:
 @_run_options
 @_option(
     "--poll", type=click.FloatRange(min=1), default=30.0, metavar="SECONDS", show_default=True,
-    help="Between two passes, ± 10 %.",
+    help="Between two times that a source is asked, ± 10 %.",
 )  # fmt: skip
-def watch(*, poll: float, **values: Any) -> None:
-    """Make passes until it is told to end; what runs beside the host.
+@_option(
+    "--listen", metavar="[HOST:]PORT",
+    help="Answer /healthz, /readyz, /metrics and /status over HTTP; without a host on all interfaces.  [default: off]",
+)  # fmt: skip
+@_option("--on-swap", metavar="URL|FILE", help="After a swap, POST to this URL or touch this file.")
+def watch(*, poll: float, listen: str | None, on_swap: str | None, **values: Any) -> None:
+    """Bring features, and go on following them until it is told to end; what runs beside the host.
 
-    A pass in which nothing changed is one conditional request a source. SIGHUP, or another trust store, makes one at
-    once. What fails is logged and tried again, and the last good state stays. SIGTERM ends it with 0; a wrong setting
-    at its start with 2.
+    A new registration is followed at once, a source is asked every --poll seconds: one conditional request where
+    nothing changed. SIGHUP, or another trust store, makes it verify everything at once. What fails is logged and tried
+    again, and the last good state stays. SIGTERM ends it with 0; a wrong setting at its start with 2.
     """
     try:
-        settings = _settings(**values, poll=poll)
+        given = None if listen is None else address(listen)
+        settings = _settings(**values, poll=poll, listen=given, on_swap=hook(on_swap))
+        board = Board(str(settings.root), datetime.now(UTC))
+        with _served(board, settings.listen):
+            error_at_start = watch_root(settings, Signals(), progress=Silent(), board=board)
     except ConfigurationError as error:
         log.error("%s", error)
         sys.exit(error.exit_status)
-    error_at_start = watch_root(settings, Signals(), progress=Silent())
     sys.exit(0 if error_at_start is None else error_at_start.exit_status)
+
+
+def _served(board: Board, address: Address | None) -> AbstractContextManager[object]:
+    """Whoever does not listen does without 6 MiB of server and metrics."""
+    if address is None:
+        return nullcontext()
+    from loader_cdn.http.server import served  # noqa: PLC0415
+
+    return served(board, address)
 
 
 @main.command(
@@ -178,10 +231,11 @@ def verify(directory: Path, trust_keys: str, as_json: bool) -> None:
     _end(verify_root(directory, trust_keys, now=datetime.now(UTC)), as_json=as_json)
 
 
-def _end(report: Report, *, as_json: bool, allow_missing: bool = False) -> None:
+def _end(report: Report, *, as_json: bool, allow_missing: bool = False, start_with: StartWith | None = None) -> None:
     if as_json:
         click.echo(json.dumps(report.as_json()))
     else:
         for line in report.lines():
             click.echo(line)
-    sys.exit(report.exit_status(allow_missing=allow_missing))
+    is_enough = start_with is not None and report.lets_start(start_with)
+    sys.exit(0 if is_enough else report.exit_status(allow_missing=allow_missing))

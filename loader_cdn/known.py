@@ -8,6 +8,7 @@ once more (T34). Signatures are not known here: they are verified at every pass.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,9 +57,10 @@ class Known:
         del self._hashed[folder]
         return False
 
-    def oldest(self) -> datetime | None:
-        """When the first of them was hashed; None where nothing is known."""
-        return min((known.at for known in self._hashed.values()), default=None)
+    def until(self, folders: Iterable[Path]) -> datetime | None:
+        """When one of these folders is to be hashed again; None where none was hashed."""
+        known = [self._hashed[folder].at for folder in folders if folder in self._hashed]
+        return min(known) + self.again if known else None
 
 
 def identity(path: Path) -> Identity | None:

@@ -30,11 +30,22 @@ class Remote:
     error: DeliveryError | None = None
 
 
-def read_remote_index(url: str, layout: Layout, memory: IndexMemory, judge: Judge, transfer: Transfer) -> Remote:
-    """Ask for the remote index, and remember it if it is accepted. Raises nothing that is the source's fault."""
-    stored = _stored(layout, memory, judge)
+async def read_remote_index(
+    url: str,
+    layout: Layout,
+    memory: IndexMemory,
+    judge: Judge,
+    transfer: Transfer,
+    *,
+    held: VerifiedRemoteIndex | None = None,
+) -> Remote:
+    """Ask for the remote index, and remember it if it is accepted. Raises nothing that is the source's fault.
+
+    `held` is the one accepted last, where this process verified it with today's trust store.
+    """
+    stored = held if held is not None else _stored(layout, memory, judge)
     try:
-        answer = transfer.get(
+        answer = await transfer.get(
             url, limit=REMOTE_INDEX_LIMIT, etag=memory.etag_for(url, None if stored is None else stored.sha256)
         )
         if isinstance(answer, NotModified):

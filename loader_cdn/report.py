@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from artifact.errors import DeliveryError
+from artifact.errors import ConfigurationError, DeliveryError
 from artifact.releases import ReleaseIndex
+from loader_cdn.settings import StartWith
 
 
 class Result(StrEnum):
@@ -24,8 +25,8 @@ class Result(StrEnum):
 class Row:
     """One feature. `standing` is the index on disk that a host can use, None where there is none.
 
-    `counts` says whether `error` decides the exit status; an index that has expired since it was accepted is told and
-    does not (L13).
+    `counts` says whether `error` decides the exit status; an index that has expired since it was accepted (L13), or a
+    registration that is wrong (T20), is told and does not.
     """
 
     feature_id: str
@@ -73,6 +74,16 @@ class Report:
         width = max((len(row.feature_id) for row in self.rows), default=0)
         for row in self.rows:
             yield row.line(width)
+
+    def lets_start(self, start_with: StartWith) -> bool:
+        """Whether a host has what it needs. A wrong setting lets none start."""
+        if isinstance(self.error, ConfigurationError):
+            return False
+        if start_with is StartWith.ANY:
+            return True
+        if start_with is StartWith.KEPT:
+            return self.is_complete and all(row.standing is not None for row in self.rows if row.counts)
+        return self.exit_status() == 0
 
     def exit_status(self, *, allow_missing: bool = False) -> int:
         """C1, C5: the gravest of all; `allow_missing` forgives what a retry may mend (L10)."""

@@ -11,13 +11,12 @@ from artifact.manifest import verify_manifest
 from artifact.versions import Version
 from loader_cdn.accept import check_standing
 from loader_cdn.around import Around
-from loader_cdn.brought import Inventory
 from loader_cdn.disk import Checker, FeatureOnDisk
-from loader_cdn.durable import disk, disk_error
+from loader_cdn.durable import disk_error
 from loader_cdn.known import Identity, identity
-from loader_cdn.layout import Layout
+from loader_cdn.ledger import Ledger
 from loader_cdn.stage import Sources, add_sources
-from loader_cdn.state import Accepted, load, save
+from loader_cdn.state import Accepted
 from loader_cdn.tidy import REVOKED, Tidy
 from loader_cdn.trash import Trash
 from loader_cdn.work import Work
@@ -29,25 +28,24 @@ class Root:
     """What stands is verified once, when it is first asked for; what is wrong is moved out of sight at once.
 
     `aside` says where versions are now that stood wrong, `stuck` which features could not be dealt with, `revoked` for
-    which ones nobody who is trusted vouches any more. Raises TransientError `storage_full` where the loader's own
-    directory cannot be read.
+    which ones nobody who is trusted vouches any more.
     """
 
-    def __init__(self, around: Around) -> None:
+    def __init__(self, around: Around, ledger: Ledger) -> None:
         settings = around.settings
-        self.layout = Layout(settings.root)
-        with disk(self.layout.work):
-            self.memory = load(self.layout.memory)
-            self.inventory = Inventory.load(self.layout.brought)
+        self.layout = ledger.layout
+        self.ledger = ledger
+        self.memory, self.inventory = ledger.memory, ledger.inventory
         self.trash = Trash(self.layout.trash)
         self.checker = Checker(self.layout, around.trust, settings.limits, around.now, around.hasher, around.known)
         self.tidy = Tidy(self.layout, self.inventory, self.memory, self.trash, around.now, settings.grace)
         self.aside: dict[tuple[str, Version], Path] = {}
         self.stuck: dict[str, DeliveryError] = {}
-        self.revoked: set[str] = set()
+        ledger.forget_untrusted(around.trust)
+        self.revoked = ledger.revoked
         self._around = around
         self._disks: dict[str, FeatureOnDisk] = {}
-        self._recall()
+        self._sources: Sources = {}
 
     def feature(self, feature_id: str) -> FeatureOnDisk:
         """What stands of a feature."""
@@ -55,14 +53,12 @@ class Root:
             self._disks[feature_id] = self._survey(feature_id)
         return self._disks[feature_id]
 
-    def sources(self) -> Sources:
-        """Files of right versions that the loader brought (L5)."""
-        found: Sources = {}
-        for feature_id, standing in self._disks.items():
-            for version, manifest in standing.versions.items():
-                if self.inventory.has_version(feature_id, version):
-                    add_sources(found, self.layout.version(feature_id, version), manifest.manifest.files)
-        return found
+    def sources(self, feature_id: str) -> Sources:
+        """Files of right versions that the loader brought (L5): of this feature, and of those asked for before."""
+        for version, manifest in self.feature(feature_id).versions.items():
+            if self.inventory.has_version(feature_id, version):
+                add_sources(self._sources, self.layout.version(feature_id, version), manifest.manifest.files)
+        return self._sources
 
     def revoked_versions(self, standing: FeatureOnDisk) -> set[Version]:
         """S5: versions that no index lists any more, and that nobody who is trusted vouches for either."""
@@ -82,14 +78,13 @@ class Root:
         if work.target is standing:
             work.memory.etag = work.etag
         if work.feature_id in self.inventory.features:
-            self.inventory.features[work.feature_id].origin = work.registration.origin
+            brought = self.inventory.features[work.feature_id]
+            brought.origin, brought.by = work.registration.origin, work.registration.by
 
-    def standing(self) -> dict[Path, Identity | None]:
-        """The indexes and version folders that stand, and what shows that they are the same later."""
-        paths: list[Path] = []
-        for feature_id, found in self._disks.items():
-            paths.append(self.layout.releases(feature_id))
-            paths += [self.layout.version(feature_id, version) for version in found.versions]
+    def standing(self, feature_id: str) -> dict[Path, Identity | None]:
+        """The index and version folders of a feature that stand, and what shows that they are the same later."""
+        versions = self.feature(feature_id).versions
+        paths = [self.layout.releases(feature_id), *(self.layout.version(feature_id, each) for each in versions)]
         return {path: identity(path) for path in paths}
 
     def warn_expired(self, standing: FeatureOnDisk) -> None:
@@ -99,12 +94,6 @@ class Root:
                 "%s: the release index has expired; it is served until there is a newer one", standing.feature_id
             )
 
-    def save(self) -> None:
-        """Write down what was brought and what is remembered. Raises TransientError `storage_full`."""
-        with disk(self.layout.work):
-            self.inventory.save()
-            save(self.layout.memory, self.memory)
-
     def _is_revoked(self, feature_id: str, version: Version) -> bool:
         try:
             parsed = self.checker.manifest(feature_id, version)
@@ -112,14 +101,6 @@ class Root:
         except ContentError as error:
             return error.code in REVOKED
         return False
-
-    def _recall(self) -> None:
-        if self.memory.lost and self.inventory.features:
-            log.error(
-                "%s is lost or damaged: no sequence is remembered, the floor is what stands on disk and --min-sequence",
-                self.layout.memory,
-            )
-        self.revoked |= self.memory.forget_untrusted(self._around.trust)
 
     def _survey(self, feature_id: str) -> FeatureOnDisk:
         found = self.checker.survey(feature_id)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,20 +14,45 @@ from artifact.errors import ConfigurationError, ContentError
 from artifact.paths import Limits
 from artifact.trust import TRUST_STORE_LIMIT, TrustStore
 from artifact.versions import check_feature_id
-from loader_cdn.engine import TransferSettings
+from loader_cdn.bounds import TransferSettings
 from loader_cdn.origin import checked, shown
+
+SELECTOR = "favn.io/feature-registration=true"
+"""The label that makes a ConfigMap a registration."""
+
+
+class StartWith(StrEnum):
+    """What a host needs to start: everything as it is published now, something of every feature (also what an earlier
+    run left), or whatever is there.
+    """
+
+    CURRENT = "current"
+    KEPT = "kept"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen. No `host`: on all interfaces."""
+
+    host: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One run. `features` maps feature ids to their base URL, which ends in `/`; `timeout` of a pass and `poll` between
-    two are in seconds.
+    two are in seconds. `namespaces` empty: the one that the pod is in, or the context's.
     """
 
     root: Path
     trust_keys: str
     features: Mapping[str, str] = field(default_factory=dict)
     remote_index: str | None = None
+    kubernetes: bool = False
+    selector: str = SELECTOR
+    namespaces: Sequence[str] = ()
+    registrations: Path | None = None
     min_sequence: Mapping[str, int] = field(default_factory=dict)
     ready_file: Path | None = None
     timeout: float = 300.0
@@ -34,13 +60,18 @@ class Settings:
     grace: timedelta = timedelta(minutes=10)
     allow_expired: bool = False
     allow_missing: bool = False
+    start_with: StartWith | None = None
+    wait: bool = False
+    listen: Address | None = None
+    on_swap: str | None = None
     limits: Limits = field(default_factory=Limits)
     transfer: TransferSettings = field(default_factory=TransferSettings)
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError."""
-        if not self.features and self.remote_index is None:
-            raise ConfigurationError("nothing is registered: give --feature ID=URL or --remote-index URL", rule="L1")
+        if not (self.features or self.remote_index or self.kubernetes or self.registrations):
+            what = "nothing is registered: give --feature, --remote-index, --kubernetes or --registrations"
+            raise ConfigurationError(what, rule="L1")
         for url in self.features.values():
             checked(url, allow_http=self.transfer.allow_http)
         if self.remote_index is not None:
@@ -67,6 +98,23 @@ def min_sequences(values: Iterable[str]) -> dict[str, int]:
             raise ConfigurationError("not a sequence", where="--min-sequence", expected="ID=N", seen=value)
         found[feature_id] = int(number)
     return found
+
+
+def address(value: str) -> Address:
+    """`[HOST:]PORT`; an IPv6 host stands in brackets. Raises ConfigurationError."""
+    host, _, port = value.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port[:6]) < 65536) or (
+        ":" in host and host[:1] + host[-1:] != "[]"
+    ):
+        raise ConfigurationError("not an address", where="--listen", expected="[HOST:]PORT", seen=value)
+    return Address(host.strip("[]"), int(port))
+
+
+def hook(value: str | None) -> str | None:
+    """A URL, or a file's path. Raises ConfigurationError."""
+    if value is not None and "://" in value:
+        checked(value, allow_http=True)
+    return value
 
 
 def remote_index_url(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -50,6 +51,15 @@ class Signals(StopSignal):
                 return
             if select.select([self._told], [], [], min(left, LOOK_SECONDS))[0]:
                 os.read(self._told, 4096)
+                return
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wake(self) -> None:
+        """End a wait; of any thread."""
+        with contextlib.suppress(BlockingIOError):  # it is full: the wait ends anyway
+            os.write(self._tell, b"\0")
 
     def _look(self, number: int, frame: FrameType | None) -> None:
         self._is_told_to_look = True

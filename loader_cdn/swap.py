@@ -53,7 +53,9 @@ def _announce(batch: Iterable[Ready], layout: Layout, inventory: Inventory, sync
         paths += [index, index.parent]
         for staging in ready.stagings:
             paths += staging.paths()
-        brought = inventory.features.setdefault(work.feature_id, Brought(work.registration.origin))
+        brought = inventory.features.setdefault(
+            work.feature_id, Brought(work.registration.origin, by=work.registration.by)
+        )
         brought.will_bring(
             (staging.entry.version for staging in ready.stagings),
             before=None if work.disk.releases is None else work.disk.releases.sha256,

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import errno
-import json
 import logging
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from pathlib import Path
 
-from artifact.errors import ConfigurationError, DeliveryError
-from artifact.paths import MANIFEST
-from artifact.releases import POINTER
-from artifact.trust import TrustStore
+from artifact.errors import Code, ConfigurationError, DeliveryError, TransientError
 from loader_cdn.around import Around, Progress
-from loader_cdn.durable import disk, disk_error, write_atomic
+from loader_cdn.cluster.namespaces import Namespaces, watched
+from loader_cdn.durable import disk
 from loader_cdn.hashing import Hasher
 from loader_cdn.known import Known
 from loader_cdn.layout import Layout
+from loader_cdn.leaving import LOST, leave, may_go
+from loader_cdn.ledger import Ledger
 from loader_cdn.lock import locked
+from loader_cdn.opening import open_root, remove_ready_file, write_ready_file
 from loader_cdn.passes import Pass
-from loader_cdn.report import Report
-from loader_cdn.settings import Settings, load_trust
-from loader_cdn.transfer import Transfer
+from loader_cdn.registrations import Registration, by_remote_index, resolve
+from loader_cdn.registrations.registry import OWN, Registry
+from loader_cdn.remote import Remote, read_remote_index
+from loader_cdn.report import Report, Row
+from loader_cdn.root import Root
+from loader_cdn.settings import Settings, StartWith, load_trust
+from loader_cdn.transfer import Network, Transfer
+from loader_cdn.trash import empty as empty_trash
 
 log = logging.getLogger(__name__)
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def sync(
@@ -37,19 +40,24 @@ def sync(
     stop: Callable[[], bool] = lambda: False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Report:
-    """Bring all registered features to the root, as far as that is possible within the time limit.
+    """Bring all registered features to the root, as far as that is possible within the time limit; with `wait`, pass
+    after pass, until a host has what it needs.
 
-    What keeps the pass from being made at all (a wrong setting, a root that cannot be used, another loader that works
-    on it) is the report's `error`.
+    What keeps a pass from being made at all (a wrong setting, a root that cannot be used, another loader that works on
+    it) is the report's `error`.
     """
-    deadline = time.monotonic() + settings.timeout
     layout = Layout(settings.root)
+    pauses = _pauses()
     try:
-        trust = load_trust(settings.trust_keys)
         remove_ready_file(settings.ready_file)
-        open_root(layout)
-        with disk(layout.lock), locked(layout.lock, deadline=deadline, stop=stop):
-            report = _pass(settings, trust, deadline, progress, stop, clock())
+        with _cluster(settings) as cluster:
+            while True:
+                report = _sync(settings, layout, cluster, progress, stop, clock)
+                is_hopeless = isinstance(report.error, ConfigurationError)
+                if not settings.wait or stop() or is_hopeless or report.lets_start(_needed(settings)):
+                    break
+                log.warning("not all is there that a host needs: trying again")
+                _sleep(next(pauses), stop)
             if report.is_complete and settings.ready_file is not None and not stop():
                 write_ready_file(settings.ready_file, report)
     except DeliveryError as error:
@@ -58,56 +66,102 @@ def sync(
     return report
 
 
-def open_root(layout: Layout) -> None:
-    """Make the root and the loader's own directory, where they are missing.
-
-    Raises ConfigurationError where the root is the wrong place or cannot be written, TransientError `storage_full`
-    where there is no room.
-    """
-    root = layout.root
-    if root.resolve() == Path(root.resolve().anchor):
-        raise ConfigurationError("the file system's own root is not a place for features", rule="L3", where=str(root))
-    for name in (POINTER, MANIFEST):
-        if (root / name).exists():
-            what = "this is a feature or a version itself; --root is the directory that holds all features"
-            raise ConfigurationError(what, rule="L3", where=str(root), seen=name)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        layout.work.mkdir(exist_ok=True)
-        layout.lock.touch()
-        same = layout.work.stat().st_dev == root.stat().st_dev
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise disk_error(error, root) from error
-        what = "the root cannot be used; --root takes a directory that the loader may write, or may make"
-        where = str(error.filename or root)
-        raise ConfigurationError(what, rule="L3", where=where, seen=error.strerror) from error
-    if not same:
-        what = "on another file system than the root: no rename could publish from it"
-        raise ConfigurationError(what, rule="L3", where=str(layout.work))
+def _needed(settings: Settings) -> StartWith:
+    return settings.start_with or StartWith.CURRENT
 
 
-def _pass(
+def _pauses() -> Iterator[float]:
+    """Seconds between two passes that did not bring all, with jitter."""
+    pause = 1.0
+    while True:
+        yield pause * random.uniform(0.5, 1)  # noqa: S311 (no secret)
+        pause = min(pause * 2, 30.0)
+
+
+def _sleep(seconds: float, stop: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while not stop() and time.monotonic() < deadline:
+        time.sleep(min(0.25, max(0.0, deadline - time.monotonic())))
+
+
+def _cluster(settings: Settings) -> AbstractContextManager[Namespaces | None]:
+    return watched(
+        wanted=settings.kubernetes, names=settings.namespaces, selector=settings.selector, changed=lambda: None
+    )
+
+
+def _sync(
     settings: Settings,
-    trust: TrustStore,
-    deadline: float,
+    layout: Layout,
+    cluster: Namespaces | None,
     progress: Progress,
     stop: Callable[[], bool],
-    now: datetime,
+    clock: Callable[[], datetime],
 ) -> Report:
-    with Transfer(settings.transfer, deadline=deadline, stop=stop) as transfer, Hasher.start() as hasher:
-        return Pass(Around(settings, trust, now, transfer, hasher, progress, Known(), stop)).run()
+    """One pass. What it cannot begin for is the report's `error`."""
+    deadline = time.monotonic() + settings.timeout
+    try:
+        trust = load_trust(settings.trust_keys)
+        open_root(layout)
+        with disk(layout.lock), locked(layout.lock, deadline=deadline, stop=stop):
+            empty_trash(layout.trash)
+            ledger = Ledger.load(layout)
+            _await_registrations(cluster, deadline, stop)
+            with Network(settings.transfer, stop=stop) as network, Hasher.start() as hasher:
+                transfer = Transfer(network, deadline=deadline)
+                around = Around(settings, trust, clock(), transfer, hasher, progress, Known(), stop)
+                return network.run(_bring_all(Pass(around, Root(around, ledger)), Registry(settings, cluster)))
+    except DeliveryError as error:
+        log.error("%s", error)
+        return Report(str(settings.root), error)
 
 
-def remove_ready_file(path: Path | None) -> None:
-    """L10: one from an earlier run says nothing about this one."""
-    if path is not None:
-        with disk(path):
-            path.unlink(missing_ok=True)
+def _await_registrations(cluster: Namespaces | None, deadline: float, stop: Callable[[], bool]) -> None:
+    """Until the API server has told, or there is no time left."""
+    while cluster is not None and not cluster.is_known and not stop() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
-def write_ready_file(path: Path, report: Report) -> None:
-    """L10: every registration was tried, and is in place or reported."""
-    with disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps(report.as_json()).encode("utf-8") + b"\n")
+async def _bring_all(made: Pass, registry: Registry) -> Report:
+    """All that is registered, each feature for itself; those of the remote index when it has answered."""
+    root, settings, tasks = made.root, made.around.settings, made.around.transfer.tasks
+    wanted = registry.read(root.inventory)
+    if wanted.error is not None:
+        made.fail(wanted.error)
+    own = {registration.feature_id: registration for registration in wanted.registrations}
+    # What is wrong on disk goes out of sight before anything is waited for (L6).
+    for feature_id in sorted(root.inventory.features.keys() | own.keys()):
+        root.feature(feature_id)
+    visits = tasks.start(tasks.together([made.visit(each) for each in own.values()]))
+    remote = await _read_remote_index(made)
+    listed: list[Registration] = []
+    if remote.index is not None and settings.remote_index is not None:
+        of_remote = by_remote_index(remote.index.index, settings.remote_index)
+        resolved = resolve(of_remote, min_sequence=settings.min_sequence)
+        listed = [each for each in resolved if each.feature_id not in own]
+    works = await tasks.together([made.visit(each, is_stale=remote.error is not None) for each in listed])
+    works += await visits
+    index = None if remote.index is None else remote.index.index
+    lost = leave(made, {work.feature_id for work in works}, may_go(settings, index, wanted.known))
+    for row in lost:
+        log.warning("%s: %s", row.feature_id, LOST)
+    made.end()
+    is_complete = wanted.known == OWN and (settings.remote_index is None or remote.index is not None)
+    return _report(made, [work.row() for work in works] + lost, is_complete=is_complete)
+
+
+async def _read_remote_index(made: Pass) -> Remote:
+    root, url = made.root, made.around.settings.remote_index
+    if url is None:
+        return Remote()
+    remote = await read_remote_index(url, root.layout, root.memory.remote_index, made.judge, made.around.transfer)
+    if remote.error is not None:
+        made.fail(remote.error)
+    return remote
+
+
+def _report(made: Pass, rows: Sequence[Row], *, is_complete: bool) -> Report:
+    if made.around.stop():
+        made.fail(TransientError(Code.TRANSPORT_FAILED, "L11", "stopped; the next run goes on from here"))
+    ordered = sorted(rows, key=lambda row: row.feature_id)
+    return Report(str(made.root.layout.root), made.error, ordered, is_complete)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -97,16 +97,20 @@ class Tidy:
                 memory.leaving = None
                 memory.left.clear()
 
-    def staging(self, needed: Mapping[str, Collection[Path] | None]) -> None:
-        """What was staged and is not `needed`, by feature id; None: all of that feature's is."""
+    def staging(self, feature_id: str, needed: Collection[Path]) -> None:
+        """What was staged of a feature and is not `needed`."""
+        folder = self.layout.staging / feature_id
+        for path in _contents(folder):
+            if path not in needed:
+                self.trash.put(path)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+    def abandoned_staging(self, wanted: Collection[str]) -> None:
+        """What was staged of features that nobody wants any more."""
         for folder in _contents(self.layout.staging):
-            wanted = needed.get(folder.name, ())
-            if wanted is not None:
-                for path in _contents(folder):
-                    if path not in wanted:
-                        self.trash.put(path)
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
+            if folder.name not in wanted:
+                self.trash.put(folder)
 
     def empty_folder(self, feature_id: str) -> None:
         """L3: no empty feature directory is left."""

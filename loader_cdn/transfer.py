@@ -1,10 +1,10 @@
 """The loader's HTTP: many small documents, many files, in bounded time, bytes and memory (L9).
 
-HTTP/1.1 over up to 64 kept connections (16 to a server that is near), one exchange at a time on each. Over a wide-area
-link this is as fast as HTTP/2 over several connections, and many times faster where packets are lost, since a lost
-packet holds up one file and not all of them; so HTTP/2 would be a second way of doing the same. gzip is asked for and
-decoded by libcurl: it is decoded bytes that are counted and hashed. libcurl takes a gzip stream that stops early, in a
-body that is whole, for all there is: then length, hash or signature refuse it.
+HTTP/1.1 over up to 64 kept connections to a server (16 to one that is near), one exchange at a time on each. Over a
+wide-area link this is as fast as HTTP/2 over several connections, and many times faster where packets are lost, since a
+lost packet holds up one file and not all of them; so HTTP/2 would be a second way of doing the same. gzip is asked for
+and decoded by libcurl: it is decoded bytes that are counted and hashed. libcurl takes a gzip stream that stops early,
+in a body that is whole, for all there is: then length, hash or signature refuse it.
 
 A wrong hash is not asked for again, with `Cache-Control: no-cache` or without: the large edges ignore that field, so it
 would fetch the same poisoned object twice (T16); the next pass asks anyway.
@@ -16,22 +16,24 @@ authorities see `authorities`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, TypeVar
 
 from artifact.errors import Code, ConfigurationError, ContentError, DeliveryError
 from loader_cdn.authorities import Authorities, find
-from loader_cdn.engine import Engine, TransferSettings, TransferStats
+from loader_cdn.bounds import TransferSettings, TransferStats
+from loader_cdn.engine import Engine
 from loader_cdn.exchange import Fetch
 from loader_cdn.origin import checked, shown
 from loader_cdn.receivers import DocumentReceiver, FileReceiver
+from loader_cdn.tasks import Event, Tasks
 
 __all__ = [
-    "DocumentRequest",
     "FileDownload",
+    "Network",
     "NotModified",
     "Response",
     "Transfer",
@@ -39,14 +41,7 @@ __all__ = [
     "TransferStats",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class DocumentRequest:
-    """One small document to bring into memory: at most `limit` decoded bytes, and only if it is not `etag` any more."""
-
-    url: str
-    limit: int
-    etag: str | None = None
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +77,21 @@ class FileDownload:
     limit: int
 
 
-Answer: TypeAlias = Response | NotModified | DeliveryError
+Arrived: TypeAlias = Callable[[FileDownload, DeliveryError | None], None]
 
 
-class Transfer:
-    """A context manager; one an invocation, used by one thread. Its connections are kept from call to call.
+class Network:
+    """A context manager; one an invocation, used by one thread. Its connections are kept from pass to pass.
 
-    `deadline`, in seconds of `time.monotonic`, may be set again for every pass: what is in flight or asked for after it
-    ends as `transport_slow`. When `stop` answers True, everything ends as `transport_failed` (L11), within half a
-    second. Raises ConfigurationError where a variable names certificate authorities that are not there.
+    When `stop` answers True, everything ends as `transport_failed` (L11), within half a second. Raises
+    ConfigurationError where a variable names certificate authorities that are not there.
     """
 
-    def __init__(
-        self, settings: TransferSettings, *, deadline: float | None = None, stop: Callable[[], bool] | None = None
-    ) -> None:
-        self._settings = settings
-        self._authorities = find(os.environ)
-        self._engine = Engine(settings, self._authorities, deadline, stop)
-        self._kept: dict[DocumentRequest, Answer] = {}
+    def __init__(self, settings: TransferSettings, *, stop: Callable[[], bool] | None = None) -> None:
+        self.settings = settings
+        self.authorities = find(os.environ)
+        self.tasks = Tasks()
+        self.engine = Engine(settings, self.authorities, self.tasks, stop)
 
     def __enter__(self) -> Self:
         return self
@@ -107,100 +99,89 @@ class Transfer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End everything in flight, leaving no temporary file."""
-        self._engine.close()
+        self.engine.close()
 
     @property
     def stats(self) -> TransferStats:
         """Requests and bytes so far."""
-        return self._engine.stats
+        return self.engine.stats
+
+    def run(self, coroutine: Coroutine[Event, None, T]) -> T:
+        """Turn the loop until this one, and with it all that it waits for, has ended."""
+        task = self.tasks.start(coroutine)
+        while not task.is_over:
+            self.turn()
+        return task.result
+
+    def turn(self) -> None:
+        """One turn of the loop; a quarter of a second at most where nothing happens."""
+        self.tasks.run_ready()
+        self.engine.turn(self.tasks.seconds_left())
+        self.tasks.run_ready()
+
+
+class Transfer:
+    """What one pass fetches. What is in flight at `deadline`, a moment of `time.monotonic`, or asked for after it, ends
+    as `transport_slow`.
+    """
+
+    def __init__(self, network: Network, *, deadline: float | None = None) -> None:
+        self._network = network
+        self._deadline = deadline
 
     @property
-    def deadline(self) -> float | None:
-        """When the whole pass has to be over, in seconds of `time.monotonic`."""
-        return self._engine.deadline
+    def tasks(self) -> Tasks:
+        """What runs beside."""
+        return self._network.tasks
 
-    @deadline.setter
-    def deadline(self, value: float | None) -> None:
-        self._engine.deadline = value
-
-    def get(self, url: str, *, limit: int, etag: str | None = None) -> Response | NotModified:
-        """One document. NotModified only where an `etag` was given.
+    async def get(self, url: str, *, limit: int, etag: str | None = None) -> Response | NotModified:
+        """One document, of at most `limit` decoded bytes. NotModified only where an `etag` was given.
 
         Raises TransientError `not_found`, `unauthorized`, `transport_failed`, `transport_slow`; ContentError
         `limit_exceeded`; ConfigurationError for a URL that may not be asked.
         """
-        for _, answer in self.get_all([DocumentRequest(url, limit, etag)]):
-            if isinstance(answer, DeliveryError):
-                raise answer
-            return answer
-        raise AssertionError("a request has one answer")
+        receiver = DocumentReceiver(url, limit)
+        origin = self._origin(url)
+        fetch = Fetch(None, url, receiver, etag=etag)
+        batch = self._network.engine.submit(iter((fetch,)), origin, urgent=True, deadline=self._deadline)
+        try:
+            await batch.__anext__()
+        finally:
+            batch.close()
+        if fetch.error is not None:
+            raise fetch.error
+        return NotModified(url) if fetch.unchanged else Response(receiver.data, fetch.answer_etag, url)
 
-    def keep(self, answers: Iterable[tuple[DocumentRequest, Answer]]) -> None:
-        """Answers that are there already: the same request is answered so, once, without being sent."""
-        self._kept = dict(answers)
-
-    def get_all(self, requests: Iterable[DocumentRequest]) -> Iterator[tuple[DocumentRequest, Answer]]:
-        """Many documents at once: each request with its answer or its error, as they come, in any order.
-
-        The requests are taken as there is room; closing the iterator ends what is in flight.
-        """
-        answered: list[DocumentRequest] = []
-        for fetch in self._engine.run(self._documents(self._unanswered(requests, answered))):
-            request, receiver = fetch.subject
-            if fetch.error is not None:
-                yield request, fetch.error
-            elif fetch.unchanged:
-                yield request, NotModified(request.url)
-            else:
-                yield request, Response(receiver.data, fetch.answer_etag, request.url)
-        for request in answered:
-            yield request, self._kept.pop(request)
-
-    def fetch_files(self, downloads: Iterable[FileDownload]) -> Iterator[tuple[FileDownload, DeliveryError | None]]:
-        """Many files at once: each download with None when it is in its place, or with its error, in any order.
+    async def fetch_files(
+        self, downloads: Iterable[FileDownload], base_url: str, arrived: Arrived, *, urgent: bool = False
+    ) -> None:
+        """Files with the origin of `base_url`, taken as there is room. `arrived` is called with each, in any order, and
+        with None when it is in its place, or with its error. `urgent` ones go before others with the same origin.
 
         Beside `get`'s errors: ContentError `integrity_mismatch` for another length or hash, with the URL and the hash
         that was seen (T16); TransientError `storage_full` where the disk refuses. Nothing is synced to disk here.
         """
-        for fetch in self._engine.run(self._files(downloads)):
-            yield fetch.subject, fetch.error
-
-    def _unanswered(
-        self, requests: Iterable[DocumentRequest], answered: list[DocumentRequest]
-    ) -> Iterator[DocumentRequest]:
-        for request in requests:
-            if request in self._kept:
-                answered.append(request)
-            else:
-                yield request
-
-    def _documents(
-        self, requests: Iterable[DocumentRequest]
-    ) -> Iterator[Fetch[tuple[DocumentRequest, DocumentReceiver]]]:
-        for request in requests:
-            receiver = DocumentReceiver(request.url, request.limit)
-            refusal = self._refusal(request.url)
-            yield Fetch((request, receiver), request.url, receiver, etag=request.etag, error=refusal)
-
-    def _files(self, downloads: Iterable[FileDownload]) -> Iterator[Fetch[FileDownload]]:
-        for download in downloads:
-            receiver = FileReceiver(download.url, download.target, download.sha256, download.size, download.limit)
-            refusal = self._refusal(download.url) or _too_large(download)
-            yield Fetch(download, download.url, receiver, error=refusal)
-
-    def _refusal(self, url: str) -> DeliveryError | None:
+        origin = self._origin(base_url)
+        batch = self._network.engine.submit(_files(downloads), origin, urgent=urgent, deadline=self._deadline)
         try:
-            origin = checked(url, allow_http=self._settings.allow_http)
-        except ConfigurationError as error:
-            return error
-        if origin.scheme == "https" and self._authorities == Authorities():
+            async for fetch in batch:
+                arrived(fetch.subject, fetch.error)
+        finally:
+            batch.close()
+
+    def _origin(self, url: str) -> str:
+        """Who is asked: lanes are counted by it. Raises ConfigurationError for a URL that may not be asked."""
+        origin = checked(url, allow_http=self._network.settings.allow_http)
+        if origin.scheme == "https" and self._network.authorities == Authorities():
             what = "this machine has no certificate authorities: install them, or name them in SSL_CERT_FILE"
-            return ConfigurationError(what, where=shown(url))
-        return None
+            raise ConfigurationError(what, where=shown(url))
+        return f"{origin.scheme}://{origin.host}:{origin.port}"
+
+
+def _files(downloads: Iterable[FileDownload]) -> Iterator[Fetch[FileDownload]]:
+    for download in downloads:
+        receiver = FileReceiver(download.url, download.target, download.sha256, download.size, download.limit)
+        yield Fetch(download, download.url, receiver, error=_too_large(download))
 
 
 def _too_large(download: FileDownload) -> DeliveryError | None:

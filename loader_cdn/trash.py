@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import tempfile
@@ -11,20 +12,39 @@ log = logging.getLogger(__name__)
 
 
 class Trash:
-    """A folder beside the features. Nobody reads in it, so that deleting file by file shows nothing half-deleted."""
+    """A folder beside the features. Nobody reads in it, so that deleting file by file shows nothing half-deleted. Each
+    pass empties what it has put there itself.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._put: list[Path] = []
 
     def put(self, path: Path) -> Path:
         """Move a file or folder here, and say where it is until `empty`. Raises OSError."""
         self._folder.mkdir(exist_ok=True)
-        target = Path(tempfile.mkdtemp(dir=self._folder)) / path.name
+        place = Path(tempfile.mkdtemp(dir=self._folder))
+        self._put.append(place)
+        target = place / path.name
         path.rename(target)
         return target
 
     def empty(self) -> None:
-        """Delete all, also what a killed run left."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        if self._folder.exists():
-            log.warning("cannot delete all of %s; it is tried again at the next pass", self._folder)
+        """Delete what was put here."""
+        for place in self._put:
+            _delete(place)
+        self._put.clear()
+        with contextlib.suppress(OSError):
+            self._folder.rmdir()
+
+
+def empty(folder: Path) -> None:
+    """Delete all, also what a killed run left; while no pass is made."""
+    if folder.exists():
+        _delete(folder)
+
+
+def _delete(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        log.warning("cannot delete all of %s; it is tried again later", path)

@@ -1,38 +1,52 @@
-"""C3: `watch`, one pass after the other until it is told to end; what the sidecar runs."""
+"""C3: `watch`, what the sidecar runs: features are visited when there is reason to, until it is told to end.
+
+A visit's reasons are a registration that is new or another one, the poll interval, another trust store, SIGHUP, and,
+after a failure, the feature's own pause. Each feature goes its own way; what is slow or broken delays no other (L8).
+"""
 
 from __future__ import annotations
 
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Protocol
 
 from artifact.errors import DeliveryError
-from artifact.trust import TrustStore
-from loader_cdn.around import Around, Progress
+from loader_cdn.around import Progress
+from loader_cdn.board import Board, FeatureStatus
+from loader_cdn.cluster.namespaces import Namespaces, watched
 from loader_cdn.durable import disk
 from loader_cdn.hashing import Hasher
-from loader_cdn.known import Known
+from loader_cdn.hook import Hook
 from loader_cdn.layout import Layout
+from loader_cdn.leaving import LOST, leave, may_go
+from loader_cdn.ledger import Ledger
 from loader_cdn.lock import locked
+from loader_cdn.opening import open_root, remove_ready_file, write_ready_file
 from loader_cdn.passes import Pass
-from loader_cdn.quiet import Quiet
-from loader_cdn.report import Report, Result
-from loader_cdn.settings import Settings, load_trust
-from loader_cdn.sync import open_root, remove_ready_file, write_ready_file
-from loader_cdn.transfer import Transfer
+from loader_cdn.registrations import resolve
+from loader_cdn.registrations.registry import OWN, Registry, Wanted
+from loader_cdn.report import Report, Row
+from loader_cdn.settings import Settings, StartWith
+from loader_cdn.tracked import RemoteSource, Tracked
+from loader_cdn.transfer import Network
+from loader_cdn.trash import empty as empty_trash
+from loader_cdn.trust import Trust
+from loader_cdn.visits import Visits
 
 JITTER = 0.1
 """Of the poll interval: pods that were started together do not ask together for ever."""
+LONGEST_PAUSE = 8
+"""Poll intervals: the longest pause of a feature that fails again and again. It begins with one."""
 
 log = logging.getLogger(__name__)
 
 
 class Told(Protocol):
-    """What comes from outside between two passes."""
+    """What comes from outside between two passes, and the time that they are measured by."""
 
     @property
     def is_told_to_end(self) -> bool: ...
@@ -41,8 +55,16 @@ class Told(Protocol):
         """Whether a pass was asked for that verifies everything on disk."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds."""
+        ...
+
     def wait(self, seconds: float, has_changed: Callable[[], bool]) -> None:
         """Until the time is over, or something is told or has changed."""
+        ...
+
+    def wake(self) -> None:
+        """End a wait. May be called by any thread."""
         ...
 
 
@@ -51,19 +73,36 @@ def watch(
     told: Told,
     *,
     progress: Progress,
+    board: Board,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> DeliveryError | None:
-    """Make passes until the process is told to end. What kept it from beginning, or None.
+    """Visit features until the process is told to end. What kept it from beginning, or None.
 
-    What goes wrong later ends nothing: it is logged, and tried again at the next pass (L8).
+    What goes wrong later ends nothing: it is logged, told on the board, and tried again (L8).
     """
     layout = Layout(settings.root)
     try:
-        trust = Trust(settings.trust_keys)
-        remove_ready_file(settings.ready_file)
-        open_root(layout)
-        with disk(layout.lock), locked(layout.lock, deadline=float("inf"), stop=lambda: told.is_told_to_end):
-            _Watch(settings, told, trust, progress, clock).run()
+        with ExitStack() as stack:
+            trust = Trust(settings.trust_keys)
+            remove_ready_file(settings.ready_file)
+            open_root(layout)
+            stack.enter_context(disk(layout.lock))
+            cluster = stack.enter_context(
+                watched(
+                    wanted=settings.kubernetes, names=settings.namespaces, selector=settings.selector, changed=told.wake
+                )
+            )
+            stack.enter_context(locked(layout.lock, deadline=float("inf"), stop=lambda: told.is_told_to_end))
+            board.is_waiting = False
+            empty_trash(layout.trash)
+            network = stack.enter_context(Network(settings.transfer, stop=lambda: told.is_told_to_end))
+            hasher = stack.enter_context(Hasher.start())
+            visits = Visits(
+                settings, trust, progress, clock, Ledger.load(layout), network, hasher, lambda: told.is_told_to_end
+            )
+            watching = _Watch(settings, told, trust, board, clock, cluster, visits)
+            stack.callback(watching.close)
+            watching.run()
     except DeliveryError as error:
         if told.is_told_to_end:
             return None
@@ -72,91 +111,229 @@ def watch(
     return None
 
 
-class Trust:
-    """S5: the trust store, read again at every pass. One that cannot be read or is empty is an error at start (raises
-    ConfigurationError); later the last good one stays.
-    """
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-        self._seen = self._state()
-        self._store = load_trust(value)
-
-    def read(self) -> TrustStore:
-        """The store of now."""
-        self._seen = self._state()
-        try:
-            self._store = load_trust(self._value)
-        except DeliveryError as error:
-            log.error("the trust store of before stays in force: %s", error)
-        return self._store
-
-    def has_changed(self) -> bool:
-        """Whether it is another file than was read last, or was written since."""
-        return self._state() != self._seen
-
-    def _state(self) -> tuple[int, int, int] | None:
-        try:
-            status = Path(self._value).stat()
-        except (OSError, ValueError):  # it is JSON, or gone
-            return None
-        return status.st_ino, status.st_size, status.st_mtime_ns
-
-
 class _Watch:
-    """Passes over a root whose lock is held."""
+    """A root whose lock is held: what is registered, and when it is visited."""
 
     def __init__(
-        self, settings: Settings, told: Told, trust: Trust, progress: Progress, clock: Callable[[], datetime]
+        self,
+        settings: Settings,
+        told: Told,
+        trust: Trust,
+        board: Board,
+        clock: Callable[[], datetime],
+        cluster: Namespaces | None,
+        visits: Visits,
     ) -> None:
-        self._settings, self._told, self._trust = settings, told, trust
-        self._progress, self._clock = progress, clock
-        self._known = Known()
-        self._quiet: Quiet | None = None
-        self._is_ready = settings.ready_file is None
+        self._settings, self._told, self._trust, self._board, self._clock = settings, told, trust, board, clock
+        self._cluster, self._visits = cluster, visits
+        self._network, self._tasks = visits.network, visits.network.tasks
+        self._registry = Registry(settings, cluster)
+        self._hook = None if settings.on_swap is None else Hook(settings.on_swap, board)
+        self._features: dict[str, Tracked] = {}
+        self._wanted = Wanted((), (), frozenset())
+        self._seen: object = None
+        self._lost: set[str] = set()
+        self._is_looked_through = False
+        """Whether everything on disk was verified since the start, or since SIGHUP."""
+        now = told.monotonic()
+        self._round_due, self._house_due = now, float("inf")
+        self._remote = None if settings.remote_index is None else RemoteSource(settings.remote_index, due=now)
 
     def run(self) -> None:
-        with Transfer(self._settings.transfer, stop=lambda: self._told.is_told_to_end) as transfer:
-            while not self._told.is_told_to_end:
-                if self._told.take_look():
-                    self._known.forget()
-                    self._quiet = None
-                self._look(transfer)
-                pause = self._settings.poll * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
-                self._told.wait(pause, self._trust.has_changed)
+        while not self._told.is_told_to_end:
+            self._notice()
+            self._start()
+            self._board.beat = time.monotonic()
+            if self._tasks.alive:
+                self._network.turn()
+            else:
+                self._rest()
 
-    def _look(self, transfer: Transfer) -> None:
-        """A pass, unless there is nothing to do."""
-        transfer.deadline = time.monotonic() + self._settings.timeout
-        trust, now = self._trust.read(), self._clock()
-        if self._quiet is not None and self._quiet.is_still(transfer, trust, now):
+    def close(self) -> None:
+        """End all visits where they are."""
+        self._visits.close()
+        for source in self._sources:
+            source.is_busy = False
+
+    @property
+    def _sources(self) -> list[Tracked | RemoteSource]:
+        remote = [] if self._remote is None else [self._remote]
+        return [*remote, *self._features.values()]
+
+    def _rest(self) -> None:
+        """Nothing is to be done until the next moment, or until something is told."""
+        due = min([self._round_due, self._house_due, *(source.due for source in self._sources)])
+        self._told.wait(max(0.0, due - self._told.monotonic()), self._has_changed)
+
+    def _has_changed(self) -> bool:
+        return self._trust.has_changed() or self._registry.state() != self._seen
+
+    # What has changed
+
+    def _notice(self) -> None:
+        now = self._told.monotonic()
+        if self._told.take_look():
+            self._look_again()
+        if self._trust.has_changed() or now >= self._round_due:
+            self._read_trust()
+        if now >= self._round_due:
+            self._round_due = now + self._jittered(self._settings.poll)
+            self._house_due = now
+        if self._registry.state() != self._seen:
+            self._read_registrations()
+        if now >= self._house_due:
+            self._house_due = float("inf")
+            self._tasks.start(self._keep_house())
+
+    def _look_again(self) -> None:
+        """Everything is verified, to the last byte, and now."""
+        self._visits.forget()
+        self._is_looked_through = False
+        self._round_due = self._told.monotonic()
+        for source in self._sources:
+            source.due = self._round_due
+        for tracked in self._features.values():
+            tracked.still = None
+
+    def _read_trust(self) -> None:
+        """S5: what was verified with another trust store is verified again."""
+        before = self._trust.store
+        if self._trust.read() != before:
+            self.close()
+            if self._remote is not None:
+                self._remote.forget()
+            self._look_again()
+
+    def _read_registrations(self) -> None:
+        """Take over what is registered now."""
+        self._seen = self._registry.state()
+        self._wanted = self._registry.read(self._visits.ledger.inventory)
+        self._board.problems = self._wanted.problems
+        self._board.registrations_known = self._wanted.known == OWN
+        self._board.registrations_error = self._wanted.error
+        self._take_over()
+
+    def _take_over(self) -> None:
+        """Track exactly what is registered: what is new, or another registration, is due now."""
+        of_remote = () if self._remote is None else self._remote.registrations()
+        registrations = resolve(self._wanted.registrations, of_remote, min_sequence=self._settings.min_sequence)
+        now = self._told.monotonic()
+        before, self._features = self._features, {}
+        for registration in registrations:
+            tracked = before.pop(registration.feature_id, None) or Tracked(registration, due=now)
+            tracked.follow(registration, now)
+            self._features[registration.feature_id] = tracked
+        for feature_id in before:
+            self._board.features.pop(feature_id, None)
+            self._house_due = now
+
+    # What is to be done
+
+    def _start(self) -> None:
+        """Begin what is due."""
+        now = self._told.monotonic()
+        if self._remote is not None and self._remote.is_due(now):
+            self._remote.is_busy = True
+            self._tasks.start(self._ask_remote(self._remote))
+        due = [tracked for tracked in self._features.values() if tracked.is_due(now)]
+        if due:
+            for tracked in due:
+                tracked.is_busy = True
+            self._tasks.start(self._visit_all(due))
+
+    async def _ask_remote(self, remote: RemoteSource) -> None:
+        with self._visits.making() as made:
+            await remote.ask(made, self._clock)
+        remote.is_busy, remote.due = False, self._next(remote.failures)
+        self._board.remote = remote.status
+        self._take_over()
+        self._tell_ready()
+
+    async def _visit_all(self, due: Iterable[Tracked]) -> None:
+        """Each for itself; those that there is something to do for share their swaps."""
+        with self._visits.making() as made:
+            await self._tasks.together([self._visit(tracked, made) for tracked in due])
+        self._board.error = made.error
+        self._tell_ready()
+
+    async def _visit(self, tracked: Tracked, made: Pass) -> None:
+        registration = tracked.registration
+        is_stale = registration.pinned is not None and self._remote is not None and self._remote.error is not None
+        updated = await tracked.visit(made, self._clock, is_stale=is_stale)
+        if updated and self._hook is not None:
+            self._hook.fire(registration.feature_id)
+        tracked.is_busy = False
+        tracked.due = self._next(tracked.failures) if tracked.registration == registration else self._told.monotonic()
+        if self._features.get(registration.feature_id) is tracked and tracked.status is not None:
+            self._board.features[registration.feature_id] = tracked.status
+        self._board.stats = self._network.stats
+
+    async def _keep_house(self) -> None:
+        """Features that nobody registers any more go in time (L12); what is wrong of them goes out of sight (L6)."""
+        inventory = self._visits.ledger.inventory.features
+        before = set(inventory)
+        strangers = before - self._features.keys()
+        if not strangers:
             return
-        self._quiet = None
+        with self._visits.making() as made:
+            if not self._is_looked_through:
+                for feature_id in sorted(strangers):  # before anything is waited for
+                    made.root.feature(feature_id)
+            if self._remote is not None and self._remote.status is None:
+                return  # what it lists may be all that is here
+            self._is_looked_through = True
+            index = None if self._remote is None else self._remote.index
+            lost = leave(made, self._features.keys(), may_go(self._settings, index, self._wanted.known))
+        self._say_lost(lost)
+        for feature_id in sorted(before - inventory.keys()):
+            if self._hook is not None:
+                self._hook.fire(feature_id)
+        self._house_due = min(self._house_due, self._until_next_leave(made))
+
+    def _say_lost(self, lost: Sequence[Row]) -> None:
+        for row in lost:
+            if row.feature_id not in self._lost:
+                log.warning("%s: %s", row.feature_id, LOST)
+            self._board.features[row.feature_id] = FeatureStatus(row)
+        self._lost = {row.feature_id for row in lost}
+
+    def _until_next_leave(self, made: Pass) -> float:
+        """When the grace period of a feature that leaves is over."""
+        memories = made.root.memory.features.values()
+        leaving = [memory.leaving for memory in memories if memory.leaving is not None]
+        if not leaving:
+            return float("inf")
+        left = min(leaving) + self._settings.grace - self._clock()
+        return self._told.monotonic() + max(1.0, left.total_seconds())
+
+    def _next(self, failures: int) -> float:
+        """When to try again: with the next round; after failures later and later."""
+        if failures == 0:
+            return self._round_due
+        pause = self._settings.poll * min(2 ** (failures - 1), LONGEST_PAUSE)
+        return self._told.monotonic() + self._jittered(pause)
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
+
+    # What is told
+
+    def _tell_ready(self) -> None:
+        """L10: every registration was tried once, and is in place or reported, or all is there that a host needs."""
+        if self._board.is_ready or self._told.is_told_to_end:
+            return
+        rows = [tracked.status.row for tracked in self._features.values() if tracked.status is not None]
+        is_complete = (
+            len(rows) == len(self._features)
+            and self._wanted.known == OWN
+            and (self._remote is None or self._remote.index is not None)
+        )
+        report = Report(str(self._settings.root), None, rows, is_complete)
+        if not is_complete or not report.lets_start(self._settings.start_with or StartWith.ANY):
+            return
         try:
-            self._pass(transfer, trust, now)
+            if self._settings.ready_file is not None:
+                write_ready_file(self._settings.ready_file, report)
+            self._board.is_ready = True
         except DeliveryError as error:
             log.error("%s", error)
-
-    def _pass(self, transfer: Transfer, trust: TrustStore, now: datetime) -> None:
-        open_root(Layout(self._settings.root))
-        with Hasher.start() as hasher:
-            around = Around(
-                self._settings, trust, now, transfer, hasher, self._progress, self._known,
-                lambda: self._told.is_told_to_end,
-            )  # fmt: skip
-            made = Pass(around)
-            report = made.run()
-        if not self._told.is_told_to_end:
-            self._quiet = made.quiet()
-            self._tell(report)
-
-    def _tell(self, report: Report) -> None:
-        for row in report.rows:
-            if row.result is Result.UPDATED and row.standing is not None:
-                log.info("%s: %s, sequence %d", row.feature_id, row.standing.active, row.standing.sequence)
-        if report.is_complete and not self._is_ready and self._settings.ready_file is not None:
-            try:
-                write_ready_file(self._settings.ready_file, report)
-                self._is_ready = True
-            except DeliveryError as error:
-                log.error("%s", error)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from artifact.errors import Code, DeliveryError
 from artifact.manifest import VerifiedManifest
@@ -16,9 +17,13 @@ from loader_cdn.durable import disk_error
 from loader_cdn.registrations import Registration
 from loader_cdn.report import Result, Row
 from loader_cdn.state import ETag, FeatureMemory
+from loader_cdn.transfer import NotModified, Response
 
 _HOPELESS = frozenset({Code.TRANSPORT_FAILED, Code.TRANSPORT_SLOW, Code.STORAGE_FULL})
 """Faults that another try in the same pass would meet again."""
+
+
+Answer: TypeAlias = Response | NotModified | DeliveryError
 
 
 @dataclass(slots=True)
@@ -26,13 +31,14 @@ class Work:
     """One registered feature in one pass.
 
     `target` is the index to have in place at the end, `missing` what it lists and the disk does not have, `manifests`
-    those of missing versions, verified; `etag` is that of the target. `is_stale`: the list that names the feature could
-    not be renewed.
+    those of missing versions, verified; `etag` is that of the target. `answer` is the source's, where it was asked
+    before; `bytes` came in files. `is_stale`: the list that names the feature could not be renewed.
     """
 
     registration: Registration
     disk: FeatureOnDisk
     memory: FeatureMemory
+    answer: Answer | None = None
     target: VerifiedReleases | None = None
     etag: ETag | None = None
     missing: list[Entry] = field(default_factory=list)
@@ -40,6 +46,7 @@ class Work:
     error: DeliveryError | None = None
     updated: bool = False
     is_stale: bool = False
+    bytes: int = 0
 
     @property
     def feature_id(self) -> str:
@@ -77,8 +84,13 @@ class Work:
         """C4; to be asked at the end of the pass."""
         if not self.disk.is_in_place or self.disk.releases is None:
             fault = next(iter(self.disk.faults), None)
-            return Row(self.feature_id, Result.FAILED, None, self.error or fault)
-        return Row(self.feature_id, self._result, self.disk.releases.index, self.error)
+            return Row(self.feature_id, Result.FAILED, None, self.error or fault, counts=self._counts)
+        return Row(self.feature_id, self._result, self.disk.releases.index, self.error, counts=self._counts)
+
+    @property
+    def _counts(self) -> bool:
+        """T20: what is wrong with a registration is told, and keeps no host from starting."""
+        return self.registration.fault is None
 
     @property
     def _result(self) -> Result:

@@ -25,7 +25,7 @@ EDGES = (
 
 LIBRARIES = {
     "artifact": {"cryptography"},
-    "loader_cdn": {"cryptography", "pycurl", "click"},
+    "loader_cdn": {"cryptography", "pycurl", "click", "prometheus_client", "yaml"},
     "publisher": {"cryptography", "click", "rich", "urllib3", "azure", "azurefunctions", "msgspec", "opentelemetry"},
 }
 """What each package may import beside the standard library and this project."""

@@ -16,13 +16,12 @@ import pytest
 
 from artifact.errors import Code, ConfigurationError, ContentError, DeliveryError, TransientError
 from loader_cdn.transfer import (
-    DocumentRequest,
     FileDownload,
     NotModified,
     Response,
-    Transfer,
     TransferSettings,
 )
+from tests.loader_cdn.blocking import Blocking
 from tests.loader_cdn.hostile import (
     Behaviour,
     Connection,
@@ -47,8 +46,8 @@ def server() -> Iterator[HostileServer]:
 
 
 @pytest.fixture
-def transfer() -> Iterator[Transfer]:
-    with Transfer(QUICK) as made:
+def transfer() -> Iterator[Blocking]:
+    with Blocking(QUICK) as made:
         yield made
 
 
@@ -56,19 +55,19 @@ def download(url: str, target: Path, body: bytes, *, size: int | None = None, li
     return FileDownload(url, target, hashlib.sha256(body).digest(), len(body) if size is None else size, limit)
 
 
-def only_error(transfer: Transfer, wanted: FileDownload) -> DeliveryError | None:
+def only_error(transfer: Blocking, wanted: FileDownload) -> DeliveryError | None:
     ((done, error),) = transfer.fetch_files([wanted])
     assert done is wanted
     return error
 
 
 class TestDocuments:
-    def test_a_document_comes_with_its_bytes_and_its_etag(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_a_document_comes_with_its_bytes_and_its_etag(self, server: HostileServer, transfer: Blocking) -> None:
         url = server.url("/releases.json", answer(b"{}", fields={"ETag": '"one"'}))
         assert transfer.get(url, limit=100) == Response(b"{}", '"one"', url)
 
     def test_a_conditional_request_that_finds_nothing_new_is_not_modified(
-        self, server: HostileServer, transfer: Transfer
+        self, server: HostileServer, transfer: Blocking
     ) -> None:
         url = server.url("/releases.json", unless_matched('W/"one"', answer(b"new", fields={"ETag": '"two"'})))
         assert transfer.get(url, limit=100, etag='W/"one"') == NotModified(url)
@@ -78,14 +77,14 @@ class TestDocuments:
 
     @pytest.mark.parametrize("etag", ["one", '"a"\r\nX-Injected: 1', '"\u00e9"', ""])
     def test_what_is_no_etag_is_neither_sent_nor_given(
-        self, server: HostileServer, transfer: Transfer, etag: str
+        self, server: HostileServer, transfer: Blocking, etag: str
     ) -> None:
         url = server.url("/a", answer(b"a", fields={"ETag": "unquoted"}))
         assert transfer.get(url, limit=10, etag=etag) == Response(b"a", None, url)
         assert "if-none-match" not in server.requests[0].fields
 
     def test_a_body_of_exactly_the_limit_passes_and_one_byte_more_is_refused(
-        self, server: HostileServer, transfer: Transfer
+        self, server: HostileServer, transfer: Blocking
     ) -> None:
         """F1: the cap is on what is decoded."""
         url = server.url("/a", answer(b"12345"))
@@ -95,7 +94,7 @@ class TestDocuments:
         assert caught.value.code is Code.LIMIT_EXCEEDED
         assert len(server.requests) == 2
 
-    def test_gzip_is_asked_for_and_decoded(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_gzip_is_asked_for_and_decoded(self, server: HostileServer, transfer: Blocking) -> None:
         body = b"compressible " * 1000
         packed = gzip.compress(body)
         url = server.url("/a", answer(packed, fields={"Content-Encoding": "gzip"}))
@@ -107,19 +106,19 @@ class TestDocuments:
         assert len(packed) <= transfer.stats.wire_bytes < len(packed) + 200
 
     def test_many_documents_come_each_with_its_own_answer_or_error(
-        self, server: HostileServer, transfer: Transfer
+        self, server: HostileServer, transfer: Blocking
     ) -> None:
-        requests = [DocumentRequest(server.url(f"/{n}", answer(b"%d" % n)), 10) for n in range(40)]
-        requests += [DocumentRequest(server.base + "/missing", 10), DocumentRequest("ftp://example.test/x", 10)]
-        answers = dict(transfer.get_all(requests))
-        for n, request in enumerate(requests[:40]):
-            assert answers[request] == Response(b"%d" % n, None, request.url)
-        missing, wrong = answers[requests[40]], answers[requests[41]]
+        urls = [server.url(f"/{n}", answer(b"%d" % n)) for n in range(40)]
+        urls += [server.base + "/missing", "ftp://example.test/x"]
+        answers = transfer.get_all(urls, limit=10)
+        for n, url in enumerate(urls[:40]):
+            assert answers[url] == Response(b"%d" % n, None, url)
+        missing, wrong = answers[urls[40]], answers[urls[41]]
         assert isinstance(missing, TransientError)
         assert missing.code is Code.NOT_FOUND
         assert isinstance(wrong, ConfigurationError)
 
-    def test_connections_are_kept_from_call_to_call(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_connections_are_kept_from_call_to_call(self, server: HostileServer, transfer: Blocking) -> None:
         url = server.url("/a", answer(b"a"))
         for _ in range(5):
             transfer.get(url, limit=10)
@@ -132,10 +131,10 @@ class TestDocuments:
     ) -> None:
         settings = replace(QUICK, near_connections=2, near_seconds=near_seconds)
         behaviours = [answer(b"x")] * 2 + [together(most, answer(b"x"))] * most + [answer(b"x")] * 30
-        requests = [DocumentRequest(server.url(f"/{n}", each), 10) for n, each in enumerate(behaviours)]
-        with Transfer(settings) as transfer:
-            answers = dict(transfer.get_all(requests))
-        assert answers == {each: Response(b"x", None, each.url) for each in requests}
+        urls = [server.url(f"/{n}", each) for n, each in enumerate(behaviours)]
+        with Blocking(settings) as transfer:
+            answers = transfer.get_all(urls, limit=10)
+        assert answers == {url: Response(b"x", None, url) for url in urls}
         assert server.connections == most
 
     @pytest.mark.parametrize(
@@ -148,7 +147,7 @@ class TestDocuments:
         ],
     )
     def test_an_answer_that_no_retry_mends_is_asked_for_once(
-        self, server: HostileServer, transfer: Transfer, status: str, code: Code
+        self, server: HostileServer, transfer: Blocking, status: str, code: Code
     ) -> None:
         url = server.url("/a", answer(b"<html>", status=status))
         with pytest.raises(TransientError) as caught:
@@ -160,7 +159,7 @@ class TestDocuments:
 
 class TestFiles:
     def test_files_are_in_their_places_in_folders_that_were_not_there(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path
     ) -> None:
         bodies = {f"assets/{n % 3}/f{n}.js": b"%d " % n * (n * 997) for n in range(60)}
         wanted = [download(server.url(f"/{p}", answer(b)), tmp_path / "v" / p, b) for p, b in bodies.items()]
@@ -170,7 +169,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("packed", [False, True])
     def test_a_large_file_is_hashed_and_written_while_it_arrives(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path, packed: bool
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path, packed: bool
     ) -> None:
         body = hashlib.shake_128(b"seed").digest(3 << 20)
         sent = answer(gzip.compress(body, 1), fields={"Content-Encoding": "gzip"}) if packed else answer(body)
@@ -179,13 +178,13 @@ class TestFiles:
         assert wanted.target.read_bytes() == body
         assert transfer.stats.decoded_bytes == len(body)
 
-    def test_an_empty_file_is_a_file(self, server: HostileServer, transfer: Transfer, tmp_path: Path) -> None:
+    def test_an_empty_file_is_a_file(self, server: HostileServer, transfer: Blocking, tmp_path: Path) -> None:
         wanted = download(server.url("/empty", answer(b"")), tmp_path / "empty", b"")
         assert only_error(transfer, wanted) is None
         assert wanted.target.read_bytes() == b""
 
     def test_a_file_of_unknown_size_is_bounded_by_its_limit(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path
     ) -> None:
         """M3: without `sizes`, P4 caps."""
         url, digest = server.url("/a", answer(b"12345")), hashlib.sha256(b"12345").digest()
@@ -196,7 +195,7 @@ class TestFiles:
         assert sorted(p.name for p in tmp_path.iterdir()) == ["a"]
 
     def test_a_file_declared_above_its_limit_is_not_asked_for(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path
     ) -> None:
         wanted = download(server.url("/a", answer(b"12345")), tmp_path / "a", b"12345", limit=4)
         error = only_error(transfer, wanted)
@@ -205,7 +204,7 @@ class TestFiles:
         assert server.requests == []
 
     def test_what_was_there_is_replaced_by_one_rename_and_only_by_what_is_right(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path
     ) -> None:
         target = tmp_path / "a"
         target.write_bytes(b"old")
@@ -217,7 +216,7 @@ class TestFiles:
         assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
     def test_a_folder_that_refuses_is_storage_full_and_is_not_tried_again(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path
     ) -> None:
         """T32: whatever the disk objects to; here a file stands where the folder should be."""
         (tmp_path / "taken").write_bytes(b"")
@@ -228,7 +227,7 @@ class TestFiles:
         assert len(server.requests) == 1
 
     def test_a_disk_that_takes_no_more_ends_the_file_and_not_the_others(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path
     ) -> None:
         """T32: a real write fails in the middle, by the limit that the kernel sets on a file's size."""
         body = hashlib.shake_128(b"seed").digest(700_100)
@@ -265,7 +264,7 @@ class TestRetries:
         ids=["503", "429", "500", "closed", "short", "short-chunked", "short-unframed", "garbage"],
     )
     def test_a_fault_that_passes_is_retried_until_the_file_is_right(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path, fault: Behaviour
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path, fault: Behaviour
     ) -> None:
         """C5: a body cut short is a fault of the transport. T15."""
         wanted = download(server.url("/a", in_turn(fault, fault, answer(b"whole"))), tmp_path / "a", b"whole")
@@ -275,7 +274,7 @@ class TestRetries:
         assert len(list(tmp_path.iterdir())) == 1
 
     def test_a_fault_that_stays_is_transport_failed_after_three_attempts(
-        self, server: HostileServer, transfer: Transfer
+        self, server: HostileServer, transfer: Blocking
     ) -> None:
         url = server.url("/a", answer(b"busy", status="503 Service Unavailable"))
         with pytest.raises(TransientError) as caught:
@@ -284,7 +283,7 @@ class TestRetries:
         assert "503" in str(caught.value)
         assert len(server.requests) == 3
 
-    def test_nobody_there_is_transport_failed(self, transfer: Transfer) -> None:
+    def test_nobody_there_is_transport_failed(self, transfer: Blocking) -> None:
         with refused_port() as port, pytest.raises(TransientError) as caught:
             transfer.get(f"http://127.0.0.1:{port}/a", limit=100)
         assert caught.value.code is Code.TRANSPORT_FAILED
@@ -294,112 +293,130 @@ class TestRetries:
         busy = answer(b"", status="503 Service Unavailable", fields={"Retry-After": "1"})
         wanted = [download(server.url("/late", in_turn(busy, answer(b"l"))), tmp_path / "late", b"l")]
         wanted += [download(server.url(f"/{n}", answer(b"x")), tmp_path / str(n), b"x") for n in range(20)]
-        with Transfer(settings) as transfer:
+        with Blocking(settings) as transfer:
             order = [done.target.name for done, error in transfer.fetch_files(wanted) if error is None]
         assert order[-1] == "late"
         assert len(order) == 21
 
     def test_a_retry_that_would_come_after_the_total_deadline_is_not_waited_for(self, server: HostileServer) -> None:
         busy = answer(b"", status="503 Service Unavailable", fields={"Retry-After": "600"})
-        with Transfer(TransferSettings(retry_after_limit=600.0)) as transfer, pytest.raises(TransientError):
+        with Blocking(TransferSettings(retry_after_limit=600.0)) as transfer, pytest.raises(TransientError):
             transfer.get(server.url("/a", busy), limit=100)
         assert len(server.requests) == 1
 
 
 class TestBounds:
-    def test_requests_are_taken_as_there_is_room_and_results_given_as_they_come(
-        self, server: HostileServer, transfer: Transfer
+    def test_downloads_are_taken_as_there_is_room(
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path
     ) -> None:
         url = server.url("/a", answer(b"a"))
         taken: list[int] = []
+        arrived: list[FileDownload] = []
+        most = 0
 
-        def requests() -> Iterator[DocumentRequest]:
-            for n in range(1000):
+        def downloads() -> Iterator[FileDownload]:
+            nonlocal most
+            for n in range(300):
                 taken.append(n)
-                yield DocumentRequest(url, 10)
+                most = max(most, len(taken) - len(arrived))
+                yield download(url, tmp_path / str(n), b"a")
 
-        results = transfer.get_all(requests())
-        next(results)
-        assert len(taken) <= QUICK.in_flight + QUICK.connections
-        assert 1 + sum(1 for _ in results) == 1000
+        fetched = transfer.transfer.fetch_files(downloads(), url, lambda one, error: arrived.append(one))
+        transfer.network.run(fetched)
+        assert len(arrived) == 300
+        assert most <= QUICK.in_flight + 1
         assert server.connections <= QUICK.connections
 
-    def test_no_more_are_taken_while_many_wait_for_their_retry(self, server: HostileServer) -> None:
+    def test_no_more_are_taken_while_many_wait_for_their_retry(self, server: HostileServer, tmp_path: Path) -> None:
         busy = in_turn(*[answer(b"", status="503 Service Unavailable")] * 30, answer(b"a"))
         url = server.url("/a", busy)
         taken: list[int] = []
+        seen: list[int] = []
 
-        def requests() -> Iterator[DocumentRequest]:
+        def downloads() -> Iterator[FileDownload]:
             for n in range(100):
                 taken.append(n)
-                yield DocumentRequest(url, 10)
+                yield download(url, tmp_path / str(n), b"a")
 
         settings = TransferSettings(backoff_seconds=0.05, attempts=40, connections=4, in_flight=6)
-        with Transfer(settings) as transfer:
-            results = transfer.get_all(requests())
-            next(results)
-            assert len(taken) <= settings.in_flight + 1
-            assert sum(1 for _ in results) == 99
+        with Blocking(settings) as blocking:
+            fetched = blocking.transfer.fetch_files(downloads(), url, lambda one, error: seen.append(len(taken)))
+            blocking.network.run(fetched)
+        assert seen[0] <= settings.in_flight + 1
+        assert len(seen) == 100
 
-    def test_closing_the_results_ends_what_is_in_flight_and_leaves_nothing(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path
+    def test_a_slow_origin_delays_no_other(self, server: HostileServer) -> None:
+        """L8: an origin has lanes of its own, however many wait for another one."""
+        held = threading.Event()
+
+        def waiting(connection: Connection) -> bool:
+            held.wait(60)
+            return answer(b"late")(connection)
+
+        with Blocking(QUICK) as blocking, HostileServer() as other:
+            late = [server.url(f"/{n}", waiting) for n in range(3 * QUICK.in_flight)]
+            tasks = [blocking.network.tasks.start(blocking.transfer.get(url, limit=10)) for url in late]
+            url = other.url("/a", answer(b"a"))
+            assert blocking.get(url, limit=10) == Response(b"a", None, url)
+            assert not any(task.is_over for task in tasks)
+            held.set()
+            while not all(task.is_over for task in tasks):
+                blocking.network.turn()
+
+    def test_a_document_is_not_kept_waiting_by_the_files_of_a_large_version(
+        self, server: HostileServer, tmp_path: Path
+    ) -> None:
+        """L8: those who wait for the same origin take turns, and documents go first."""
+        settings = replace(QUICK, connections=1)
+        url = server.url("/file", answer(b"x"))
+        wanted = [download(url, tmp_path / str(n), b"x") for n in range(50)]
+        arrived: list[FileDownload] = []
+        with Blocking(settings) as blocking:
+            task = blocking.network.tasks.start(
+                blocking.transfer.fetch_files(wanted, url, lambda one, error: arrived.append(one))
+            )
+            while not arrived:
+                blocking.network.turn()
+            blocking.get(server.url("/a", answer(b"a")), limit=10)
+            assert len(arrived) < 50
+            while not task.is_over:
+                blocking.network.turn()
+
+    def test_closing_ends_what_is_in_flight_and_leaves_nothing(
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path
     ) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n"
-        begun = threading.Event()
 
         def hang(connection: Connection) -> bool:
             connection.send(head + bytes(600_000))
-            begun.set()
             return drip(b"", b"", 60)(connection)
 
         big = FileDownload(server.url("/big", hang), tmp_path / "big", bytes(32), 9_000_000, 9_000_000)
-
-        def downloads() -> Iterator[FileDownload]:
-            yield big
-            while not list(tmp_path.iterdir()):  # some of it is on disk under a temporary name
-                begun.wait(0.01)
-                yield download(server.url("/small", answer(b"s")), tmp_path / "small", b"s")
-
-        results = transfer.fetch_files(downloads())
-        for done, error in results:
-            assert (done.target.name, error) == ("small", None)
-            if any(p.name.startswith(".") for p in tmp_path.iterdir()):
-                break
-        results.close()  # type: ignore[attr-defined]
-        assert [p.name for p in tmp_path.iterdir()] == ["small"]
+        task = transfer.network.tasks.start(transfer.transfer.fetch_files([big], big.url, lambda one, error: None))
+        while not list(tmp_path.iterdir()):  # some of it is on disk under a temporary name
+            transfer.network.turn()
+        task.close()
+        assert list(tmp_path.iterdir()) == []
         # and the transfer is as good as new
         again = download(server.url("/small", answer(b"s")), tmp_path / "small", b"s")
         assert only_error(transfer, again) is None
 
     def test_an_error_in_the_requests_ends_what_is_in_flight_and_goes_on_to_the_caller(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path
     ) -> None:
         def downloads() -> Iterator[FileDownload]:
             yield download(server.url("/hang", silence()), tmp_path / "a", b"a")
             raise LookupError("no more")
 
         with pytest.raises(LookupError):
-            list(transfer.fetch_files(downloads()))
+            transfer.fetch_files(downloads(), server.base)
         assert list(tmp_path.iterdir()) == []
-
-    def test_requests_may_themselves_be_made_with_the_same_transfer(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path
-    ) -> None:
-        """A plan that reads a manifest while the files of the one before are still coming."""
-
-        def downloads() -> Iterator[FileDownload]:
-            for n in range(30):
-                listed = transfer.get(server.url(f"/manifest{n}", answer(b"%d" % n)), limit=10)
-                assert isinstance(listed, Response)
-                yield download(server.url(f"/file{n}", answer(listed.data)), tmp_path / str(n), listed.data)
-
-        assert [error for _, error in transfer.fetch_files(downloads())] == [None] * 30
 
     def test_the_deadline_of_the_pass_ends_what_is_in_flight_and_what_comes_later(
         self, server: HostileServer, tmp_path: Path
     ) -> None:
         wanted = [download(server.url(f"/{n}", silence()), tmp_path / str(n), b"a") for n in range(30)]
-        with Transfer(QUICK, deadline=time.monotonic() + 0.3) as transfer:
+        with Blocking(QUICK, deadline=time.monotonic() + 0.3) as transfer:
             errors = [error for _, error in transfer.fetch_files(wanted)]
             assert [error.code for error in errors if error] == [Code.TRANSPORT_SLOW] * 30
             assert len(server.requests) <= QUICK.connections
@@ -415,7 +432,7 @@ class TestBounds:
             return silence()(connection)
 
         wanted = [download(server.url(f"/{n}", stopping), tmp_path / str(n), b"a") for n in range(30)]
-        with Transfer(QUICK, stop=stop.is_set) as transfer:
+        with Blocking(QUICK, stop=stop.is_set) as transfer:
             errors = [error for _, error in transfer.fetch_files(wanted)]
         assert [error.code for error in errors if error] == [Code.TRANSPORT_FAILED] * 30
         assert len(server.requests) <= QUICK.connections
@@ -434,7 +451,7 @@ class TestBounds:
             return False
 
         wanted = FileDownload(server.url("/a", interrupting), tmp_path / "a", bytes(32), 90_000_000, 90_000_000)
-        with Transfer(QUICK) as transfer:
+        with Blocking(QUICK) as transfer:
             with pytest.raises(KeyboardInterrupt):
                 only_error(transfer, wanted)
             assert list(tmp_path.iterdir()) == []
@@ -449,14 +466,12 @@ class TestBounds:
             held.wait(10)
             return answer(b"late")(connection)
 
-        requests = [
-            DocumentRequest(server.url("/now", answer(b"now")), 10),
-            DocumentRequest(server.url("/held", waiting), 10),
-        ]
-        with Transfer(settings) as transfer:
-            results = transfer.get_all(requests)
-            assert next(results)[0].url.endswith("/now")
-            threading.Event().wait(0.5)  # a consumer at work
+        now, late = server.url("/now", answer(b"now")), server.url("/held", waiting)
+        with Blocking(settings) as blocking:
+            task = blocking.network.tasks.start(blocking.transfer.get(late, limit=10))
+            blocking.get(now, limit=10)
+            threading.Event().wait(0.5)  # a caller at work
             held.set()
-            _, late = next(results)
-        assert isinstance(late, Response)
+            while not task.is_over:
+                blocking.network.turn()
+            assert isinstance(task.result, Response)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from artifact.errors import Code, ContentError, DeliveryError, TransientError
-from loader_cdn.transfer import FileDownload, Transfer, TransferSettings
+from loader_cdn.transfer import FileDownload, TransferSettings
+from tests.loader_cdn.blocking import Blocking
 from tests.loader_cdn.hostile import (
     Behaviour,
     HostileServer,
@@ -47,15 +48,15 @@ def server() -> Iterator[HostileServer]:
 
 
 @pytest.fixture
-def transfer() -> Iterator[Transfer]:
-    with Transfer(SETTINGS) as made:
+def transfer() -> Iterator[Blocking]:
+    with Blocking(SETTINGS) as made:
         yield made
 
 
 class Victim:
     """Brings one file, and looks whether anything of a refused one is left."""
 
-    def __init__(self, transfer: Transfer, folder: Path) -> None:
+    def __init__(self, transfer: Blocking, folder: Path) -> None:
         self._transfer = transfer
         self._folder = folder
 
@@ -68,7 +69,7 @@ class Victim:
 
 
 @pytest.fixture
-def victim(transfer: Transfer, tmp_path: Path) -> Victim:
+def victim(transfer: Blocking, tmp_path: Path) -> Victim:
     return Victim(transfer, tmp_path)
 
 
@@ -76,8 +77,8 @@ class TestT13WhatHasNoEnd:
     """T13: ended by size, total deadline and least rate."""
 
     @pytest.fixture
-    def transfer(self) -> Iterator[Transfer]:
-        with Transfer(IMPATIENT) as made:
+    def transfer(self) -> Iterator[Blocking]:
+        with Blocking(IMPATIENT) as made:
             yield made
 
     def test_an_endless_body_is_cut_at_the_declared_size(self, server: HostileServer, victim: Victim) -> None:
@@ -89,13 +90,13 @@ class TestT13WhatHasNoEnd:
         assert (error.code, error.rule) == (Code.LIMIT_EXCEEDED, "P4")
         assert len(server.requests) == 1
 
-    def test_an_endless_document_is_cut_at_the_limit(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_an_endless_document_is_cut_at_the_limit(self, server: HostileServer, transfer: Blocking) -> None:
         with pytest.raises(ContentError) as caught:
             transfer.get(server.url("/a", endless(CHUNKED, chunk(b"[" * 1024))), limit=100_000)
         assert (caught.value.code, caught.value.rule) == (Code.LIMIT_EXCEEDED, "F1")
         assert transfer.stats.decoded_bytes < 100_000 + (1 << 20)
 
-    def test_a_compression_bomb_is_cut_at_the_decoded_bytes(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_a_compression_bomb_is_cut_at_the_decoded_bytes(self, server: HostileServer, transfer: Blocking) -> None:
         url = server.url("/a", answer(bomb(64), fields={"Content-Encoding": "gzip"}))
         with pytest.raises(ContentError) as caught:
             transfer.get(url, limit=1 << 20)
@@ -103,13 +104,13 @@ class TestT13WhatHasNoEnd:
         assert transfer.stats.decoded_bytes < 3 << 20
 
     def test_a_compression_bomb_in_a_files_place_never_fills_the_disk(
-        self, server: HostileServer, transfer: Transfer, victim: Victim
+        self, server: HostileServer, transfer: Blocking, victim: Victim
     ) -> None:
         error = victim.error(server.url("/a", answer(bomb(64), fields={"Content-Encoding": "gzip"})))
         assert error.code is Code.INTEGRITY_MISMATCH
         assert transfer.stats.decoded_bytes < 1 << 20
 
-    def test_bytes_that_decode_to_nothing_are_too_slow(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_bytes_that_decode_to_nothing_are_too_slow(self, server: HostileServer, transfer: Blocking) -> None:
         """Empty deflate blocks: the wire is busy, the body does not grow."""
         packer = zlib.compressobj(wbits=31)
         head = packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
@@ -131,14 +132,14 @@ class TestT13WhatHasNoEnd:
         ids=["silent", "body", "chunks", "head", "interim"],
     )
     def test_a_drip_is_ended_by_the_least_rate_at_every_attempt(
-        self, server: HostileServer, transfer: Transfer, behaviour: Behaviour
+        self, server: HostileServer, transfer: Blocking, behaviour: Behaviour
     ) -> None:
         with pytest.raises(TransientError) as caught:
             transfer.get(server.url("/a", behaviour), limit=1 << 20)
         assert (caught.value.code, caught.value.rule) == (Code.TRANSPORT_SLOW, "L9")
         assert len(server.requests) == SETTINGS.attempts
 
-    def test_silence_on_a_kept_connection_is_too_slow_as_well(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_silence_on_a_kept_connection_is_too_slow_as_well(self, server: HostileServer, transfer: Blocking) -> None:
         url = server.url("/a", in_turn(answer(b"a"), silence()))
         transfer.get(url, limit=10)
         with pytest.raises(TransientError) as caught:
@@ -150,7 +151,7 @@ class TestT13WhatHasNoEnd:
         error = victim.error(server.url("/a", drip(head, b"", 60)), size=1_000_000)
         assert error.code is Code.TRANSPORT_SLOW
 
-    def test_a_drip_that_stops_is_forgiven_at_the_next_attempt(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_a_drip_that_stops_is_forgiven_at_the_next_attempt(self, server: HostileServer, transfer: Blocking) -> None:
         url = server.url("/a", in_turn(silence(), answer(b"at last")))
         answered = transfer.get(url, limit=100)
         assert getattr(answered, "data", None) == b"at last"
@@ -158,7 +159,7 @@ class TestT13WhatHasNoEnd:
     def test_a_drip_above_the_least_rate_is_ended_by_the_total_deadline(self, server: HostileServer) -> None:
         settings = TransferSettings(total_seconds=0.4, total_rate=1 << 30, least_rate=1, least_rate_seconds=0.1)
         url = server.url("/a", drip(OK + b"\r\n", bytes(100), 0.01))
-        with Transfer(settings) as transfer, pytest.raises(TransientError) as caught:
+        with Blocking(settings) as transfer, pytest.raises(TransientError) as caught:
             transfer.get(url, limit=1 << 20)
         assert caught.value.code is Code.TRANSPORT_SLOW
         assert "total deadline" in str(caught.value)
@@ -175,13 +176,13 @@ class TestT13WhatHasNoEnd:
         ],
         ids=["endless", "endless-line", "endless-interim", "huge", "endless-trailers"],
     )
-    def test_huge_headers_are_refused(self, server: HostileServer, transfer: Transfer, behaviour: Behaviour) -> None:
+    def test_huge_headers_are_refused(self, server: HostileServer, transfer: Blocking, behaviour: Behaviour) -> None:
         with pytest.raises(DeliveryError) as caught:
             transfer.get(server.url("/a", behaviour), limit=1 << 20)
         assert caught.value.code is Code.LIMIT_EXCEEDED
         assert transfer.stats.wire_bytes < 1 << 20
 
-    def test_an_endless_error_page_is_not_read(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_an_endless_error_page_is_not_read(self, server: HostileServer, transfer: Blocking) -> None:
         head = b"HTTP/1.1 404 Not Found\r\n\r\n"
         with pytest.raises(TransientError) as caught:
             transfer.get(server.url("/a", endless(head, bytes(65536))), limit=1 << 20)
@@ -189,7 +190,7 @@ class TestT13WhatHasNoEnd:
         assert transfer.stats.wire_bytes < 2 << 20
 
     @pytest.mark.parametrize("loop", [["/a"], ["/b", "/a"], [f"/{n}" for n in range(20)]], ids=["self", "two", "long"])
-    def test_endless_redirects_end_after_five(self, server: HostileServer, transfer: Transfer, loop: list[str]) -> None:
+    def test_endless_redirects_end_after_five(self, server: HostileServer, transfer: Blocking, loop: list[str]) -> None:
         url = server.url("/a", redirect(loop[0]))
         for here, there in zip(loop, [*loop[1:], loop[0]], strict=True):
             server.url(here, redirect(there))
@@ -219,7 +220,7 @@ class TestT15WhatIsNoAnswer:
         assert status[:3] in str(error)
 
     def test_304_to_an_unconditional_request_is_transport_failed(
-        self, server: HostileServer, transfer: Transfer
+        self, server: HostileServer, transfer: Blocking
     ) -> None:
         with pytest.raises(TransientError) as caught:
             transfer.get(server.url("/a", raw(b"HTTP/1.1 304 Not Modified\r\n\r\n", keep=True)), limit=100)
@@ -289,14 +290,14 @@ class TestT15WhatIsNoAnswer:
         assert victim.error(server.url("/a", raw(BODY))).code is Code.TRANSPORT_FAILED
 
     def test_a_trailer_changes_nothing_of_what_the_head_said(
-        self, server: HostileServer, transfer: Transfer, tmp_path: Path
+        self, server: HostileServer, transfer: Blocking, tmp_path: Path
     ) -> None:
         trailer = b"0\r\nHTTP/1.1 404: x\r\nContent-Encoding: br\r\n\r\n"
         url = server.url("/a", raw(CHUNKED + chunk(BODY) + trailer))
         wanted = FileDownload(url, tmp_path / "a", hashlib.sha256(BODY).digest(), len(BODY), 100)
         assert [error for _, error in transfer.fetch_files([wanted])] == [None]
 
-    def test_an_interim_answer_is_not_the_answer(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_an_interim_answer_is_not_the_answer(self, server: HostileServer, transfer: Blocking) -> None:
         early = b'HTTP/1.1 103 Early Hints\r\nContent-Encoding: br\r\nETag: "early"\r\n\r\n'
         url = server.url("/a", raw(early + OK + b"Content-Length: 2\r\n\r\n{}"))
         answered = transfer.get(url, limit=10)
@@ -317,7 +318,7 @@ class TestT16PoisonedEdge:
         assert base64.b64encode(hashlib.sha256(BODY).digest()).decode() in error.message
         assert len(server.requests) == 1
 
-    def test_the_poisoned_file_harms_no_other(self, server: HostileServer, transfer: Transfer, tmp_path: Path) -> None:
+    def test_the_poisoned_file_harms_no_other(self, server: HostileServer, transfer: Blocking, tmp_path: Path) -> None:
         digest = hashlib.sha256(BODY).digest()
         wanted = [
             FileDownload(

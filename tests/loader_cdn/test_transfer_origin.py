@@ -11,7 +11,8 @@ from artifact.errors import Code, ConfigurationError, ContentError, TransientErr
 from loader_cdn import authorities
 from loader_cdn.authorities import Authorities
 from loader_cdn.origin import checked, redirected, shown
-from loader_cdn.transfer import NotModified, Response, Transfer, TransferSettings
+from loader_cdn.transfer import NotModified, Response, TransferSettings
+from tests.loader_cdn.blocking import Blocking
 from tests.loader_cdn.hostile import (
     HostileServer,
     PrivateAuthority,
@@ -43,8 +44,8 @@ def server() -> Iterator[HostileServer]:
 
 
 @pytest.fixture
-def transfer() -> Iterator[Transfer]:
-    with Transfer(SETTINGS) as made:
+def transfer() -> Iterator[Blocking]:
+    with Blocking(SETTINGS) as made:
         yield made
 
 
@@ -106,7 +107,7 @@ class TestUrls:
             "https://user@cdn.example.test/f",
         ],
     )
-    def test_what_is_no_plain_url_is_not_asked(self, transfer: Transfer, url: str) -> None:
+    def test_what_is_no_plain_url_is_not_asked(self, transfer: Blocking, url: str) -> None:
         with pytest.raises(ConfigurationError) as caught:
             transfer.get(url, limit=10)
         assert "password" not in str(caught.value)
@@ -117,7 +118,7 @@ class TestUrls:
         assert shown("https://u:p@x@cdn.example.test?sig=secret") == "https://cdn.example.test"
         assert shown("//u:p@cdn.example.test/f") == "//cdn.example.test/f"
 
-    def test_no_error_tells_a_signature_in_a_query(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_no_error_tells_a_signature_in_a_query(self, server: HostileServer, transfer: Blocking) -> None:
         """T21."""
         server.routes["/a?sig=secret"] = redirect("https://elsewhere.example.test/?token=secret")
         server.routes["/b?sig=secret"] = answer(b"", status="500 Oh")
@@ -133,7 +134,7 @@ class TestUrls:
 class TestRedirects:
     @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
     def test_a_redirect_within_the_origin_is_followed_and_the_base_does_not_move(
-        self, server: HostileServer, transfer: Transfer, status: str
+        self, server: HostileServer, transfer: Blocking, status: str
     ) -> None:
         """L9."""
         server.url("/deep/other/b", answer(b"b"))
@@ -145,23 +146,23 @@ class TestRedirects:
         server.url("/3", in_turn(answer(b"", status="503 Busy"), answer(b"there")))
         for n in range(3):
             server.url(f"/{n}", redirect(f"/{n + 1}"))
-        with Transfer(TransferSettings(attempts=2, backoff_seconds=0.0)) as transfer:
+        with Blocking(TransferSettings(attempts=2, backoff_seconds=0.0)) as transfer:
             transfer.get(f"{server.base}/0", limit=10)
         assert [r.target for r in server.requests] == ["/0", "/1", "/2", "/3"] * 2
 
-    def test_five_redirects_are_followed(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_five_redirects_are_followed(self, server: HostileServer, transfer: Blocking) -> None:
         server.url("/5", answer(b"there"))
         for n in range(5):
             server.url(f"/{n}", redirect(f"{server.base}/{n + 1}"))
         assert transfer.get(f"{server.base}/0", limit=10) == Response(b"there", None, f"{server.base}/0")
 
-    def test_a_conditional_request_stays_conditional(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_a_conditional_request_stays_conditional(self, server: HostileServer, transfer: Blocking) -> None:
         server.url("/b", unless_matched('"1"', answer(b"new")))
         url = server.url("/a", redirect("/b"))
         assert transfer.get(url, limit=10, etag='"1"') == NotModified(url)
 
     def test_t14_a_redirect_to_another_origin_is_refused_before_it_is_asked(
-        self, server: HostileServer, transfer: Transfer
+        self, server: HostileServer, transfer: Blocking
     ) -> None:
         """T14: and it says from where to where."""
         with HostileServer() as other:
@@ -200,7 +201,7 @@ class TestRedirects:
     def test_the_default_port_is_the_same_origin(self) -> None:
         assert redirected("https://cdn.example.test/a", "https://CDN.example.test:443/b").endswith(":443/b")
 
-    def test_a_redirect_without_a_place_is_transport_failed(self, server: HostileServer, transfer: Transfer) -> None:
+    def test_a_redirect_without_a_place_is_transport_failed(self, server: HostileServer, transfer: Blocking) -> None:
         with pytest.raises(TransientError) as caught:
             transfer.get(server.url("/a", raw(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n")), limit=10)
         assert caught.value.code is Code.TRANSPORT_FAILED
@@ -213,7 +214,7 @@ class TestAuthorities:
     ) -> None:
         private = PrivateAuthority(tmp_path)
         monkeypatch.setenv(variable, str(private.ca_file))
-        with HostileServer(private.server_context()) as server, Transfer(SETTINGS) as transfer:
+        with HostileServer(private.server_context()) as server, Blocking(SETTINGS) as transfer:
             url = server.url("/a", answer(b"a"))
             assert transfer.get(url, limit=10) == Response(b"a", None, url)
 
@@ -221,7 +222,7 @@ class TestAuthorities:
         private = PrivateAuthority(tmp_path)
         (tmp_path / "other").mkdir()
         monkeypatch.setenv("SSL_CERT_FILE", str(PrivateAuthority(tmp_path / "other").ca_file))
-        with HostileServer(private.server_context()) as server, Transfer(SETTINGS) as transfer:
+        with HostileServer(private.server_context()) as server, Blocking(SETTINGS) as transfer:
             with pytest.raises(TransientError) as caught:
                 transfer.get(server.url("/a", answer(b"a")), limit=10)
             assert server.requests == []
@@ -233,7 +234,7 @@ class TestAuthorities:
     ) -> None:
         private = PrivateAuthority(tmp_path, names=("cdn.example.test",))
         monkeypatch.setenv("SSL_CERT_FILE", str(private.ca_file))
-        with HostileServer(private.server_context()) as server, Transfer(SETTINGS) as transfer:
+        with HostileServer(private.server_context()) as server, Blocking(SETTINGS) as transfer:
             with pytest.raises(TransientError):
                 transfer.get(server.url("/a", answer(b"a")), limit=10)
             assert server.requests == []
@@ -251,7 +252,7 @@ class TestAuthorities:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "empty.pem"))
         with (
             HostileServer(private.server_context()) as server,
-            Transfer(SETTINGS) as transfer,
+            Blocking(SETTINGS) as transfer,
             pytest.raises(ConfigurationError),
         ):
             transfer.get(server.url("/a", answer(b"a")), limit=10)
@@ -269,7 +270,7 @@ class TestAuthorities:
         self, server: HostileServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(authorities, "SYSTEM_FILES", ())
-        with Transfer(SETTINGS) as transfer:
+        with Blocking(SETTINGS) as transfer:
             url = server.url("/a", answer(b"a"))
             assert transfer.get(url, limit=10) == Response(b"a", None, url)
             with pytest.raises(ConfigurationError, match="certificate authorities"):
@@ -282,7 +283,7 @@ class TestProxies:
     ) -> None:
         private = PrivateAuthority(tmp_path, names=("cdn.example.test",))
         monkeypatch.setenv("SSL_CERT_FILE", str(private.ca_file))
-        with HostileServer(private.server_context()) as server, Proxy(server) as proxy, Transfer(SETTINGS) as transfer:
+        with HostileServer(private.server_context()) as server, Proxy(server) as proxy, Blocking(SETTINGS) as transfer:
             monkeypatch.setenv("https_proxy", proxy.url)
             server.routes["/a"] = answer(b"a")
             url = "https://cdn.example.test/a"
@@ -292,7 +293,7 @@ class TestProxies:
     def test_http_goes_through_the_proxy_unless_no_proxy_names_the_host(
         self, server: HostileServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with Proxy(server) as proxy, Transfer(TransferSettings(attempts=1, allow_http=True)) as transfer:
+        with Proxy(server) as proxy, Blocking(TransferSettings(attempts=1, allow_http=True)) as transfer:
             monkeypatch.setenv("http_proxy", proxy.url)
             server.routes["/a"] = answer(b"a")
             url = "http://cdn.example.test/a"
@@ -306,7 +307,7 @@ class TestProxies:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", str(PrivateAuthority(tmp_path).ca_file))
-        with refused_port() as port, Transfer(SETTINGS) as transfer:
+        with refused_port() as port, Blocking(SETTINGS) as transfer:
             monkeypatch.setenv("https_proxy", f"http://user:password@127.0.0.1:{port}")
             with pytest.raises(TransientError) as caught:
                 transfer.get("https://cdn.example.test/a", limit=10)

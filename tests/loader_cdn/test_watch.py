@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from artifact.errors import Code
+from artifact.errors import Code, DeliveryError
 from loader_cdn import disk
+from loader_cdn.board import Board
 from loader_cdn.layout import Layout
 from loader_cdn.lock import locked
 from loader_cdn.progress import Silent
@@ -38,13 +39,21 @@ class Told:
     looks: bool = False
     waits: list[float] = field(default_factory=list)
     is_told_to_end: bool = False
+    now: float = 0.0
 
     def take_look(self) -> bool:
         told, self.looks = self.looks, False
         return told
 
+    def monotonic(self) -> float:
+        return self.now
+
+    def wake(self) -> None:
+        """Nobody sleeps here."""
+
     def wait(self, seconds: float, has_changed: Callable[[], bool]) -> None:
         self.waits.append(seconds)
+        self.now += seconds
         if self.steps:
             self.steps.pop(0)()
         else:
@@ -54,9 +63,13 @@ class Told:
 def watching(site: Delivery, *steps: Step, **settings: Any) -> Told:
     """Run a pass before each step, and one after the last."""
     told = Told(list(steps))
-    error = watch(site.settings(**settings), told, progress=Silent(), clock=site.world.clock)
-    assert error is None
+    assert run(site, told, **settings) is None
     return told
+
+
+def run(site: Delivery, told: Told, **settings: Any) -> DeliveryError | None:
+    board = Board(str(site.root), site.world.clock())
+    return watch(site.settings(**settings), told, progress=Silent(), board=board, clock=site.world.clock)
 
 
 @pytest.fixture
@@ -163,7 +176,7 @@ def test_t34_an_edit_in_place_is_found_when_everything_is_verified_again(publish
             told[0].looks = True
 
     told.append(Told([edit, lambda: None, later]))
-    assert watch(published.settings(), told[0], progress=Silent(), clock=published.world.clock) is None
+    assert run(published, told[0]) is None
     assert published.tree() == published.published("1.0.0")
 
 
@@ -258,7 +271,7 @@ def test_s5_a_trust_store_that_cannot_be_read_later_leaves_the_last_good_one_in_
 
 def test_s5_a_trust_store_that_cannot_be_read_at_the_start_is_a_wrong_setting(published: Delivery) -> None:
     told = Told([])
-    error = watch(published.settings(trust_keys="nowhere.json"), told, progress=Silent())
+    error = run(published, told, trust_keys="nowhere.json")
     assert error is not None
     assert error.code is Code.CONFIGURATION_INVALID
     assert told.waits == []

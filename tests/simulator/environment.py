@@ -15,7 +15,7 @@ from artifact.errors import Code
 from artifact.keys import KeySigner
 from artifact.releases import VerifiedReleases
 from artifact.versions import Version
-from loader_cdn.engine import TransferSettings
+from loader_cdn.bounds import TransferSettings
 from loader_cdn.progress import Silent
 from loader_cdn.report import Report, Result, Row
 from loader_cdn.settings import Settings
