@@ -120,6 +120,12 @@ def test_the_loader_has_no_more_rights_than_it_needs(form: bool, pod_of: PodOf) 
         assert writable == ["favn-features"]
 
 
+def test_resources_are_changed_one_by_one(pod_of: PodOf) -> None:
+    for container in loaders(pod_of(values(resources={"limits": {"memory": "512Mi"}}))):
+        assert container["resources"]["limits"] == {"memory": "512Mi"}
+        assert container["resources"]["requests"] == {"cpu": "10m", "memory": "64Mi"}
+
+
 def test_a_cluster_that_hands_out_user_ids_may_do_so(pod_of: PodOf) -> None:
     for container in loaders(pod_of(values(runAsUser=None, runAsGroup=None))):
         assert not {"runAsUser", "runAsGroup"} & set(container["securityContext"])
