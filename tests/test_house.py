@@ -79,7 +79,8 @@ def test_what_is_deployed_is_what_is_tested(name: str) -> None:
 
 
 def test_the_loader_stays_small() -> None:
-    assert set(pins(ROOT / "requirements" / "loader.txt")) == {"cffi", "click", "cryptography", "pycparser", "pycurl"}
+    small = {"cffi", "click", "cryptography", "prometheus-client", "pycparser", "pycurl", "pyyaml"}
+    assert set(pins(ROOT / "requirements" / "loader.txt")) == small
 
 
 @pytest.mark.parametrize("lock", NPM_LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
