@@ -13,7 +13,7 @@ CHECKED = artifact publisher loader_cdn tools tests $(wildcard function_app.py)
 FUZZ_RUNS ?= 20000
 WORKERS ?= 2
 
-.PHONY: help install demo up test lint bench model examples cluster fuzz lock clean
+.PHONY: help install demo up test lint bench model examples cluster bases fuzz lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ examples: install ## the example features, built by Vite
 
 cluster: install ## Helm and a Kubernetes API server, for tests, built by Go; kept outside this folder, in the user's cache
 	@$(RUN) tools.setup cluster
+
+bases: install ## what tests build the loader's image from without a registry, by debootstrap as root; kept in the user's cache
+	@$(RUN) tools.setup bases
 
 fuzz: install ## every parser with FUZZ_RUNS generated inputs (20000)
 	@$(RUN) tools.setup fuzz

@@ -27,6 +27,7 @@ STATED = {
     "requirements.txt": COMMON + EXTRAS["publisher"],
     "requirements/loader.txt": COMMON + EXTRAS["loader"],
     "requirements/dev.txt": COMMON + EXTRAS["publisher"] + EXTRAS["loader"] + GROUPS["dev"],
+    "requirements/build.txt": GROUPS["build"],
     "requirements/fuzz.txt": GROUPS["fuzz"],
     "requirements/node.txt": GROUPS["node"],
     "requirements/lock.txt": GROUPS["lock"],

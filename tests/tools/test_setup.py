@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.setup import __main__ as setup
-from tools.setup import cluster, node, steps
+from tools.setup import cluster, image, node, steps
 
 
 def make(stamp: Path, inputs: str, done: list[str]) -> None:
@@ -159,6 +159,15 @@ def test_no_go_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         cluster.build()
 
 
+def test_no_debootstrap_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(image, "_fetch_wheels", lambda folder: None)
+    monkeypatch.setattr(shutil, "which", lambda command, path: None)
+    with pytest.raises(steps.SetupError, match="missing: debootstrap, dpkg-deb"):
+        image.build()
+    assert image.bases() is None
+
+
 def test_an_unknown_part_is_a_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert setup.main(["nonsense"]) == 2
-    assert "no such part: nonsense; there are cluster, develop" in capsys.readouterr().err
+    assert "no such part: nonsense; there are bases, cluster" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`python -m tools.setup [PART ...]`: `develop` (the default), `cluster`, `examples`, `fuzz`, `lock`, `worker`."""
+"""`python -m tools.setup [PART ...]`: `develop` (the default), or another of PARTS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.setup import cluster, node
+from tools.setup import cluster, image, node
 from tools.setup.steps import PYTHON, ROOT, VENV, SetupError, alone, digest, once, run
 
 PYTHONS = ((3, 11), (3, 13))
@@ -118,6 +118,7 @@ def develop() -> None:
 
 
 PARTS: dict[str, Callable[[], None]] = {
+    "bases": image.build,
     "cluster": cluster.build,
     "develop": develop,
     "examples": examples,

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.setup.steps import ROOT, SetupError, digest, once, run
+from tools.setup.steps import ROOT, SetupError, cache, digest, once, run
 
 MODULE = ROOT / "tools" / "cluster"
 PROGRAMS: Mapping[str, str] = {
@@ -42,9 +42,7 @@ _VARIABLES: Mapping[str, str] = {
 
 def folder() -> Path:
     """Where the programs are, or will be. It changes with their versions."""
-    home = os.environ.get("HOME")
-    cache = os.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else ROOT / ".local" / "cache")
-    return Path(cache) / "favn-delivery" / "cluster" / _identity()[:16]
+    return cache() / "cluster" / _identity()[:16]
 
 
 def find(program: str) -> Path | None:

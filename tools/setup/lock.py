@@ -14,6 +14,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     DEVELOPMENT: ("pyproject.toml", "--all-extras", "--group", "dev"),
     "requirements.txt": ("pyproject.toml", "--extra", "publisher", "--constraints", DEVELOPMENT),
     "requirements/loader.txt": ("pyproject.toml", "--extra", "loader", "--constraints", DEVELOPMENT),
+    "requirements/build.txt": ("--group", "build", "--constraints", DEVELOPMENT),
     "requirements/fuzz.txt": ("--group", "fuzz"),
     "requirements/node.txt": ("--group", "node"),
     "requirements/worker.txt": ("--group", "worker", "--no-deps", "--python-version", "3.13"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,13 @@ PYTHON = VENV / "bin" / "python"
 
 class SetupError(Exception):
     """The set-up cannot go on; `str()` says why and what to do."""
+
+
+def cache() -> Path:
+    """The user's cache for what is built once for all trees."""
+    home = os.environ.get("HOME")
+    place = os.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else ROOT / ".local" / "cache")
+    return Path(place) / "favn-delivery"
 
 
 def digest(*inputs: Path | str) -> str:
