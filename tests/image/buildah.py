@@ -43,7 +43,8 @@ class Buildah:
                 "PIP_FIND_LINKS": url,
                 **arguments,
             }
-            options = ("--isolation=chroot", "--timestamp=0", "--pull-never", "--no-cache", f"--file={DOCKERFILE}")
+            offline = ("--isolation=chroot", "--pull-never", "--http-proxy=false")
+            options = (*offline, "--timestamp=0", "--no-cache", f"--file={DOCKERFILE}")
             values = [f"--build-arg={key}={value}" for key, value in given.items()]
             self._said("bud", "--quiet", *options, *values, f"--tag={name}", ROOT)
 
