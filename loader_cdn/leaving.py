@@ -43,7 +43,7 @@ def leave(made: Pass, registered: Collection[str], decide: MayGo) -> list[Row]:
     return [_lost_row(root.feature(feature_id)) for feature_id in sorted(lost)]
 
 
-LOST = "no list names it, and none withdraws it: it is kept"
+LOST = "nobody is known to register it, and nobody withdraws it: it is kept"
 """What is to be said of a feature that stays."""
 
 
@@ -51,5 +51,5 @@ def _lost_row(standing: FeatureOnDisk) -> Row:
     """Where it does not stand any more, nobody says where it could come from."""
     if standing.releases is not None and standing.is_in_place:
         return Row(standing.feature_id, Result.KEPT, standing.releases.index)
-    what = "no list names it any more, and what stood is gone or wrong"
+    what = "nobody is known to register it any more, and what stood is gone or wrong"
     return Row(standing.feature_id, Result.FAILED, None, TransientError(Code.NOT_FOUND, "I3", what))

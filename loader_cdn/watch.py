@@ -143,6 +143,7 @@ class _Watch:
         while not self._told.is_told_to_end:
             self._notice()
             self._start()
+            self._tell_ready()
             self._board.beat = time.monotonic()
             if self._tasks.alive:
                 self._network.turn()
@@ -247,14 +248,12 @@ class _Watch:
         remote.is_busy, remote.due = False, self._next(remote.failures)
         self._board.remote = remote.status
         self._take_over()
-        self._tell_ready()
 
     async def _visit_all(self, due: Iterable[Tracked]) -> None:
         """Each for itself; those that there is something to do for share their swaps."""
         with self._visits.making() as made:
             await self._tasks.together([self._visit(tracked, made) for tracked in due])
         self._board.error = made.error
-        self._tell_ready()
 
     async def _visit(self, tracked: Tracked, made: Pass) -> None:
         registration = tracked.registration
@@ -279,8 +278,8 @@ class _Watch:
             if not self._is_looked_through:
                 for feature_id in sorted(strangers):  # before anything is waited for
                     made.root.feature(feature_id)
-            if self._remote is not None and self._remote.status is None:
-                return  # what it lists may be all that is here
+            if self._is_waiting_for_lists:
+                return  # what they name may be all that is here
             self._is_looked_through = True
             index = None if self._remote is None else self._remote.index
             lost = leave(made, self._features.keys(), may_go(self._settings, index, self._wanted.known))
@@ -289,6 +288,12 @@ class _Watch:
             if self._hook is not None:
                 self._hook.fire(feature_id)
         self._house_due = min(self._house_due, self._until_next_leave(made))
+
+    @property
+    def _is_waiting_for_lists(self) -> bool:
+        """Whether a source of registrations has neither told nor failed yet."""
+        is_asking = self._wanted.known != OWN and self._wanted.error is None
+        return is_asking or (self._remote is not None and self._remote.status is None)
 
     def _say_lost(self, lost: Sequence[Row]) -> None:
         for row in lost:

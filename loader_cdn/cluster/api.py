@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,7 @@ LIMIT = 32 * 1024 * 1024
 """Bytes of an answer, or of one event."""
 
 _OK = range(200, 300)
+_STATUS = re.compile(rb"HTTP/\S+ +([0-9]{3})")
 _TOLD = 200
 """Characters of a refusal that are shown."""
 
@@ -105,6 +107,7 @@ class _Exchange:
         self._curl, self._access, self._token = curl, access, token
         self._write, self._stop, self._silent = write, stop, silent
         self._failure: Exception | None = None
+        self._status = 0
         self._refusal = bytearray()
         self._size = 0
         self._heard = time.monotonic()
@@ -119,9 +122,8 @@ class _Exchange:
             if self._failure is not None:
                 raise self._failure from error
             raise _failed(url, str(error.args[-1])) from error
-        status = curl.getinfo(pycurl.RESPONSE_CODE)
-        if status not in _OK:
-            raise RefusedError(status, _refused(url, status, bytes(self._refusal)))
+        if self._status not in _OK:
+            raise RefusedError(self._status, _refused(url, self._status, bytes(self._refusal)))
 
     def _prepare(self, url: str, total: float | None, body: bytes | None) -> None:
         curl = self._curl
@@ -138,6 +140,7 @@ class _Exchange:
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
         curl.setopt(pycurl.TIMEOUT_MS, 0 if total is None else int(total * 1000))
+        curl.setopt(pycurl.HEADERFUNCTION, self._head)
         curl.setopt(pycurl.WRITEFUNCTION, self._take)
         curl.setopt(pycurl.NOPROGRESS, 0)
         curl.setopt(pycurl.XFERINFOFUNCTION, self._look)
@@ -149,9 +152,14 @@ class _Exchange:
 
     # Called by libcurl; -1 ends the exchange. Nothing may be raised here.
 
+    def _head(self, line: bytes) -> None:
+        self._heard = time.monotonic()
+        if match := _STATUS.match(line):
+            self._status = int(match[1])
+
     def _take(self, data: bytes) -> int | None:
         self._heard = time.monotonic()
-        if self._curl.getinfo(pycurl.RESPONSE_CODE) not in _OK:
+        if self._status not in _OK:
             self._refusal += data[: LIMIT - len(self._refusal)]
             return None
         try:

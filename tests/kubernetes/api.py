@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,10 @@ class Api:
             retries=False,
         )
 
-    def request(self, method: str, path: str, body: Any = None) -> Answer:
+    def request(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Ask, and take any answer. urllib3's HTTPError where there is none."""
-        response = self._pool.request(method, self._url + path, json=body, headers=self._headers)
+        headers = {**self._headers, **(headers or {})}
+        response = self._pool.request(method, self._url + path, json=body, headers=headers)
         try:
             return Answer(response.status, json.loads(response.data))
         except ValueError:
@@ -56,6 +58,13 @@ class Api:
     def create(self, path: str, body: Any) -> Any:
         """Put a new object into a collection; the object as it was stored. ApiError."""
         return self._done("POST", path, body)
+
+    def patch(self, path: str, change: Any) -> Answer:
+        """A JSON merge patch of an object. ApiError."""
+        answer = self.request("PATCH", path, change, {"Content-Type": "application/merge-patch+json"})
+        if answer.status != 200:
+            raise ApiError(f"PATCH {path}: {answer.status}: {answer.body}")
+        return answer
 
     def delete(self, path: str) -> None:
         """Remove an object. ApiError."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import urllib3
 import yaml
@@ -99,6 +99,11 @@ class ControlPlane:
         finally:
             self._running.stop()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the API server has ended."""
+        return _has_ended(self._running)
+
     def as_token(self, token: str) -> Api:
         """The API as the owner of a token sees it; the caller closes it."""
         return Api(self.url, self.authority, token)
@@ -114,11 +119,24 @@ class ControlPlane:
         metadata = {"name": account.name}
         subject = {"kind": "ServiceAccount", "name": account.name, "namespace": namespace}
         role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account.name}
-        access = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+        access = _access(namespace)
         self.admin.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": metadata})
         self.admin.create(f"{access}/roles", {"metadata": metadata, "rules": rules})
         self.admin.create(f"{access}/rolebindings", {"metadata": metadata, "subjects": [subject], "roleRef": role})
         return account
+
+    def withdraw(self, account: ServiceAccount) -> Mapping[str, Any]:
+        """Take an account's rights away; what `give_back` needs."""
+        path = f"{_access(account.namespace)}/rolebindings/{account.name}"
+        binding: Mapping[str, Any] = self.admin.get(path)
+        self.admin.delete(path)
+        return binding
+
+    def give_back(self, binding: Mapping[str, Any]) -> None:
+        """The rights that were taken away."""
+        metadata = {"name": binding["metadata"]["name"]}
+        path = f"{_access(binding['metadata']['namespace'])}/rolebindings"
+        self.admin.create(path, {**binding, "metadata": metadata})
 
     def token(self, account: ServiceAccount, seconds: int = 3600) -> str:
         """A new token of a service account, good for `seconds`, at least 600."""
@@ -187,7 +205,12 @@ class ControlPlane:
             f"--service-account-signing-key-file={self._accounts.private}",
             "--service-cluster-ip-range=10.0.0.0/24",
             "--endpoint-reconciler-type=none",
+            "--request-timeout=10s",  # also how long it waits for open watches when it is told to end
         ]
+
+
+def _access(namespace: str) -> str:
+    return f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
 
 
 def with_parent(command: Sequence[str | Path]) -> list[str | Path]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.simulator.environment import Delivery
 
@@ -39,12 +39,17 @@ def run(*arguments: str | Path, **environment: str) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def start(*arguments: str | Path, before: Sequence[str | Path] = (), **environment: str) -> subprocess.Popen[str]:
+def start(
+    *arguments: str | Path,
+    before: Sequence[str | Path] = (),
+    stderr: int | IO[str] = subprocess.PIPE,
+    **environment: str,
+) -> subprocess.Popen[str]:
     """Start the command, behind another one where `before` is given; to be ended with `end`."""
     return subprocess.Popen(
         [*before, COMMAND, *arguments],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         env=_environment(environment),
     )
