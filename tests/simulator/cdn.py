@@ -183,6 +183,12 @@ class Cdn:
         """Answer this path only when the event is set."""
         return self.switches.gates.setdefault(path, threading.Event())
 
+    def let_go(self) -> None:
+        """Answer all that is held."""
+        gates, self.switches.gates = self.switches.gates, {}
+        for gate in gates.values():
+            gate.set()
+
     # Answering
 
     def answer(self, path: str, accepts: str, match: str | None) -> Answer | None:
