@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from artifact.errors import ConfigurationError
@@ -42,6 +42,7 @@ class PublicKey:
 
     def pem(self) -> str:
         """The SPKI PEM."""
+        serialization = _serialization()
         encoded = self._key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         return encoded.decode("ascii")
 
@@ -70,7 +71,7 @@ class PrivateKey:
         if not text.lstrip().startswith("-----BEGIN"):
             return cls(Ed25519PrivateKey.from_private_bytes(_raw(text, where, "a PKCS #8 PEM or base64 of 32 bytes")))
         try:
-            key = serialization.load_pem_private_key(text.encode("utf-8"), password=None)
+            key = _serialization().load_pem_private_key(text.encode("utf-8"), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             # The library's text is left out: it may quote the key.
             raise ConfigurationError("not a private key", rule="S1", where=where, expected="a PKCS #8 PEM") from error
@@ -83,11 +84,11 @@ class PrivateKey:
         return self._key.sign(data)
 
     def public(self) -> PublicKey:
-        raw = self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-        return PublicKey(raw)
+        return PublicKey(self._key.public_key().public_bytes_raw())
 
     def pem(self) -> str:
         """The PKCS #8 PEM. Secret."""
+        serialization = _serialization()
         encoded = self._key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -128,9 +129,16 @@ def _raw(text: str, where: str, expected: str) -> bytes:
 
 def _spki(text: str, where: str) -> bytes:
     try:
-        key = serialization.load_pem_public_key(text.encode("utf-8"))
+        key = _serialization().load_pem_public_key(text.encode("utf-8"))
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigurationError("not a public key", rule="S3", where=where, expected="an SPKI PEM") from error
     if not isinstance(key, Ed25519PublicKey):
         raise ConfigurationError("wrong kind of public key", rule="S3", where=where, expected="Ed25519")
-    return key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return key.public_bytes_raw()
+
+
+def _serialization() -> ModuleType:
+    """What reads and writes PEM. It costs 2 MiB, and a loader whose trust store holds plain keys never needs it."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+
+    return serialization

@@ -35,6 +35,8 @@ class FeatureStatus:
 
     def unchanged(self, now: datetime) -> FeatureStatus:
         """Its source offers what stands."""
+        if self.row.result is Result.UNCHANGED and self.row.error is None:
+            return replace(self, checked=now)
         return replace(self, row=replace(self.row, result=Result.UNCHANGED, error=None), checked=now)
 
     def visited(self, work: Work, row: Row, now: datetime, seconds: float) -> FeatureStatus:

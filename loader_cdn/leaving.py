@@ -31,7 +31,7 @@ def may_go(settings: Settings, remote: RemoteIndex | None, known: Collection[Ori
 
 def leave(made: Pass, registered: Collection[str], decide: MayGo) -> list[Row]:
     """Take away what may go; the rows of what stays though nobody registers it."""
-    root = made.root
+    root, made.is_touched = made.root, True
     gone = root.inventory.features.keys() - registered
     lost = {feature_id for feature_id in gone if not decide(feature_id, root.inventory.features[feature_id])}
     with made.faults(root.layout.root):

@@ -41,6 +41,8 @@ class Pass:
         self.around, self.root = around, root
         self.judge = Judge(around.trust, around.settings.limits, around.now, around.settings.allow_expired)
         self.error: DeliveryError | None = None
+        self.is_touched = False
+        """Whether anything may have changed that is to be written down."""
         self._planner = Planner(root)
         self._syncer = Syncer(root.layout.work)
         self._swapper = Swapper(around.transfer.tasks, self._swap)
@@ -49,7 +51,7 @@ class Pass:
         """All that can be done about one feature. `answer` is its source's, where it was asked before; `is_stale` says
         that the list which names it could not be renewed.
         """
-        feature_id = registration.feature_id
+        feature_id, self.is_touched = registration.feature_id, True
         work = Work(registration, self.root.feature(feature_id), self.root.memory.feature(feature_id), answer)
         work.is_stale = is_stale
         fault = registration.fault or self.root.stuck.get(feature_id)
@@ -72,7 +74,8 @@ class Pass:
     def end(self) -> None:
         """When all visits are over: what left its place is deleted, what changed is written down."""
         self.root.trash.empty()
-        self._save()
+        if self.is_touched:
+            self._save()
 
     def close(self) -> None:
         """Nothing that was verified in this pass appears any more."""

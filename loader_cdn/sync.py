@@ -154,6 +154,7 @@ async def _read_remote_index(made: Pass) -> Remote:
     root, url = made.root, made.around.settings.remote_index
     if url is None:
         return Remote()
+    made.is_touched = True
     remote = await read_remote_index(url, root.layout, root.memory.remote_index, made.judge, made.around.transfer)
     if remote.error is not None:
         made.fail(remote.error)

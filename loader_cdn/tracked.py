@@ -42,6 +42,15 @@ class Tracked:
         if registration != self.registration:
             self.registration, self.due, self.failures = registration, now, 0
 
+    def is_settled(self, now: datetime, *, is_stale: bool) -> bool:
+        """Whether nobody needs to be asked: what a remote index pins stands, as it was judged."""
+        if self.still is None or self.registration.pinned is None or self._judged != (self.registration, is_stale):
+            return False
+        if self.registration.pinned.releases_sha256 != self.still.sha256 or not self.still.is_so(now):
+            return False
+        self._is_unchanged(now)
+        return True
+
     async def visit(self, made: Pass, clock: Clock, *, is_stale: bool) -> bool:
         """Ask the source, if nothing but it could have changed; do what is to be done. Whether it was updated."""
         registration, began = self.registration, time.monotonic()
@@ -103,6 +112,7 @@ class RemoteSource:
         remote = await read_remote_index(
             self.url, root.layout, root.memory.remote_index, made.judge, made.around.transfer, held=self.held
         )
+        made.is_touched = remote.index is not self.held
         self.held, self.error = remote.index, remote.error
         checked = None if self.status is None else self.status.checked
         if remote.error is None:

@@ -237,17 +237,20 @@ class _Watch:
             self._remote.is_busy = True
             self._tasks.start(self._ask_remote(self._remote))
         due = [tracked for tracked in self._features.values() if tracked.is_due(now)]
+        due = [tracked for tracked in due if not self._is_settled(tracked)]
         if due:
             for tracked in due:
                 tracked.is_busy = True
             self._tasks.start(self._visit_all(due))
 
     async def _ask_remote(self, remote: RemoteSource) -> None:
+        before = remote.held
         with self._visits.making() as made:
             await remote.ask(made, self._clock)
         remote.is_busy, remote.due = False, self._next(remote.failures)
         self._board.remote = remote.status
-        self._take_over()
+        if remote.held is not before:
+            self._take_over()
 
     async def _visit_all(self, due: Iterable[Tracked]) -> None:
         """Each for itself; those that there is something to do for share their swaps."""
@@ -255,16 +258,32 @@ class _Watch:
             await self._tasks.together([self._visit(tracked, made) for tracked in due])
         self._board.error = made.error
 
+    def _is_settled(self, tracked: Tracked) -> bool:
+        """Whether there is nothing to do; then it is due with the next round."""
+        if not tracked.is_settled(self._clock(), is_stale=self._is_stale(tracked)):
+            return False
+        tracked.due = self._round_due
+        self._show(tracked)
+        return True
+
+    def _is_stale(self, tracked: Tracked) -> bool:
+        """Whether the list that names it could not be renewed."""
+        is_listed = tracked.registration.pinned is not None
+        return is_listed and self._remote is not None and self._remote.error is not None
+
+    def _show(self, tracked: Tracked) -> None:
+        feature_id = tracked.registration.feature_id
+        if self._features.get(feature_id) is tracked and tracked.status is not None:
+            self._board.features[feature_id] = tracked.status
+
     async def _visit(self, tracked: Tracked, made: Pass) -> None:
         registration = tracked.registration
-        is_stale = registration.pinned is not None and self._remote is not None and self._remote.error is not None
-        updated = await tracked.visit(made, self._clock, is_stale=is_stale)
+        updated = await tracked.visit(made, self._clock, is_stale=self._is_stale(tracked))
         if updated and self._hook is not None:
             self._hook.fire(registration.feature_id)
         tracked.is_busy = False
         tracked.due = self._next(tracked.failures) if tracked.registration == registration else self._told.monotonic()
-        if self._features.get(registration.feature_id) is tracked and tracked.status is not None:
-            self._board.features[registration.feature_id] = tracked.status
+        self._show(tracked)
         self._board.stats = self._network.stats
 
     async def _keep_house(self) -> None:
