@@ -84,7 +84,6 @@ class RemoteSource:
 
     url: str
     due: float
-    failures: int = 0
     is_busy: bool = False
     held: VerifiedRemoteIndex | None = None
     error: DeliveryError | None = None
@@ -116,10 +115,9 @@ class RemoteSource:
         self.held, self.error = remote.index, remote.error
         checked = None if self.status is None else self.status.checked
         if remote.error is None:
-            self.failures, checked = 0, clock()
+            checked = clock()
         else:
             made.fail(remote.error)
-            self.failures += 1
         self.status = RemoteStatus(self.url, self.index, checked, remote.error)
 
 

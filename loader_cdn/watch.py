@@ -247,7 +247,7 @@ class _Watch:
         before = remote.held
         with self._visits.making() as made:
             await remote.ask(made, self._clock)
-        remote.is_busy, remote.due = False, self._next(remote.failures)
+        remote.is_busy, remote.due = False, self._round_due
         self._board.remote = remote.status
         if remote.held is not before:
             self._take_over()
