@@ -104,7 +104,7 @@ def running(site: Delivery, folder: Path, *more: str | Path, **environment: str)
     trust = json.dumps(site.world.keys.trust_document())
     arguments = ["watch", "--root", site.root, "--trust-keys", trust, "--listen", f"127.0.0.1:{port}", *more]
     with log.open("a") as errors:
-        process = start(*arguments, stderr=errors, **environment)
+        process = start(*arguments, stderr=errors, environment=environment)
     pod = Pod(process, port, log)
     try:
         wait_until(pod.answers)

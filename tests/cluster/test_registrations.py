@@ -231,7 +231,7 @@ def test_sync_brings_what_is_registered_and_ends(
     namespace.register("one", featureId=FEATURE, cdnBaseUrl=url(published))
     namespace.register("wrong", featureId=OTHER)
     trust = json.dumps(published.world.keys.trust_document())
-    given = ["sync", "--json", "--root", published.root, "--trust-keys", trust, "--kubernetes"]
+    given: list[str | Path] = ["sync", "--json", "--root", published.root, "--trust-keys", trust, "--kubernetes"]
     ended = run(*given, KUBECONFIG=str(namespace.kubeconfig))
     assert ended.status == 0, ended.err
     assert [row["featureId"] for row in ended.json["features"]] == [FEATURE]

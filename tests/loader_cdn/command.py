@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ def start(
     *arguments: str | Path,
     before: Sequence[str | Path] = (),
     stderr: int | IO[str] = subprocess.PIPE,
-    **environment: str,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
     """Start the command, behind another one where `before` is given; to be ended with `end`."""
     return subprocess.Popen(
@@ -51,7 +51,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
-        env=_environment(environment),
+        env=_environment(environment or {}),
     )
 
 
@@ -70,6 +70,6 @@ def sync_arguments(site: Delivery, *more: str | Path) -> list[str | Path]:
     return ["sync", "--json", "--root", site.root, "--trust-keys", trust, "--remote-index", remote_index, *more]
 
 
-def _environment(added: dict[str, str]) -> dict[str, str]:
+def _environment(added: Mapping[str, str]) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("FEATURE_")}
     return {**own, **added}

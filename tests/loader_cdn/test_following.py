@@ -231,7 +231,7 @@ def test_the_hook_is_posted_what_was_swapped_and_what_went(published: Delivery, 
     folder.mkdir()
     mount(folder, one={"featureId": FEATURE, "cdnBaseUrl": f"{published.cdn.url}{FEATURE}"})
     with listening() as (url, posted):
-        given = ["--registrations", folder, "--poll", "1", "--grace", "0", "--on-swap", url]
+        given: list[str | Path] = ["--registrations", folder, "--poll", "1", "--grace", "0", "--on-swap", url]
         with running(published, tmp_path, *given):
             assert posted.get(timeout=30) == {"features": [FEATURE]}
             mount(folder)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
@@ -79,9 +80,9 @@ class Switches:
 
 
 class Cdn:
-    """The server; a context manager. `url` ends in `/`."""
+    """The server; a context manager. `url` ends in `/`. It speaks https where it is given a `context`."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryStore, context: ssl.SSLContext | None = None) -> None:
         self.switches = Switches()
         self.on_request: Callable[[int, str], None] = lambda number, path: None
         """Called with each request's number, from 1, and path, before it is answered."""
@@ -90,8 +91,8 @@ class Cdn:
         self._count = 0
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._server = _Server(self)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+        self._server = _Server(self, context)
+        self.url = f"http{'' if context is None else 's'}://127.0.0.1:{self._server.server_address[1]}/"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -258,9 +259,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, cdn: Cdn) -> None:
+    def __init__(self, cdn: Cdn, context: ssl.SSLContext | None) -> None:
         self.cdn = cdn
         super().__init__(("127.0.0.1", 0), _Handler)
+        if context is not None:  # each connection's thread makes its own handshake
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away in the middle is what some tests are about."""

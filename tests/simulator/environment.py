@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,10 +101,10 @@ class Delivery:
 
 
 @contextmanager
-def delivery(folder: Path) -> Iterator[Delivery]:
-    """A new environment with an edge and an empty root below `folder`."""
+def delivery(folder: Path, context: ssl.SSLContext | None = None) -> Iterator[Delivery]:
+    """A new environment with an edge, over https with a `context`, and an empty root below `folder`."""
     world = new_world(folder / "dist")
-    with Cdn(world.store) as cdn:
+    with Cdn(world.store, context) as cdn:
         yield Delivery(world, cdn, folder / "root")
 
 
