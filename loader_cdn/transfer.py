@@ -116,8 +116,9 @@ class Network:
     def turn(self) -> None:
         """One turn of the loop; a quarter of a second at most where nothing happens."""
         self.tasks.run_ready()
-        self.engine.turn(self.tasks.seconds_left())
-        self.tasks.run_ready()
+        if self.tasks.alive:  # else there is nothing to wait for
+            self.engine.turn(self.tasks.seconds_left())
+            self.tasks.run_ready()
 
 
 class Transfer:
