@@ -279,12 +279,19 @@ class _Watch:
     async def _visit(self, tracked: Tracked, made: Pass) -> None:
         registration = tracked.registration
         updated = await tracked.visit(made, self._clock, is_stale=self._is_stale(tracked))
-        if updated and self._hook is not None:
-            self._hook.fire(registration.feature_id)
+        if updated:
+            self._tell_updated(tracked)
         tracked.is_busy = False
         tracked.due = self._next(tracked.failures) if tracked.registration == registration else self._told.monotonic()
         self._show(tracked)
         self._board.stats = self._network.stats
+
+    def _tell_updated(self, tracked: Tracked) -> None:
+        standing = None if tracked.status is None else tracked.status.row.standing
+        if standing is not None:
+            log.info("%s: %s, sequence %d", standing.feature_id, standing.active, standing.sequence)
+        if self._hook is not None:
+            self._hook.fire(tracked.registration.feature_id)
 
     async def _keep_house(self) -> None:
         """Features that nobody registers any more go in time (L12); what is wrong of them goes out of sight (L6)."""
