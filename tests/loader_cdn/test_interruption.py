@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -17,12 +15,9 @@ from pathlib import Path
 import pytest
 
 from artifact.errors import Code
-from artifact.manifest import parse_manifest
-from artifact.paths import Limits
-from artifact.releases import parse_releases
 from loader_cdn.report import Result
-from loader_cdn.verify import verify
 from tests.loader_cdn.command import end, run, start, sync_arguments
+from tests.loader_cdn.reading import reading
 from tests.publisher.world import FEATURE
 from tests.simulator.environment import Delivery
 
@@ -85,102 +80,16 @@ def _published(site: Delivery) -> dict[str, bytes]:
     return site.published("1.0.0", "1.1.0") | site.published("1.0.0", "1.1.0", feature_id=OTHER)
 
 
-CALLS = "rename,renameat,renameat2,link,linkat,mkdir,mkdirat,rmdir,unlink,unlinkat,fsync,syncfs"
-
-
-@pytest.mark.timeout(300)
-def test_a_kill_at_any_file_system_call_leaves_old_or_new_and_the_next_run_ends_clean(
-    site: Delivery, require: Callable[[str], Path], tmp_path: Path
-) -> None:
-    """T30: at every call that changes a name or syncs, in an update where a version that is gone is to be repaired."""
-    trace: list[str | Path] = [require("strace"), "-f", "-qq", "-o", tmp_path / "calls", "-e", f"trace={CALLS}"]
-    site.world.clock.now = datetime.now(UTC)
-    site.publish("1.0.0", files={"index.js": b"1"})
-    site.publish("1.1.0", files={"index.js": b"2"})
-    site.sync()
-    old = site.published("1.0.0", "1.1.0")
-    site.withdraw("1.0.0")
-    site.publish("1.2.0", files={"index.js": b"3", "assets/chunk.js": b"2"})
-    new = site.published("1.1.0", "1.2.0")
-    template = site.root.rename(tmp_path / "template")
-
-    _copy(template, site.root)
-    assert end(start(*sync_arguments(site), before=trace)).status == 0
-    lines = (tmp_path / "calls").read_text().splitlines()
-    calls = [match[1] for line in lines if (match := re.match(r"\d+\s+(\w+)\(", line))]
-    assert {"rename", "fsync", "link"} <= set(calls)
-
-    for call, number in _numbered(calls):
-        _copy(template, site.root)
-        kill = ["-e", f"inject={call}:signal=KILL:when={number}"]
-        ended = end(start(*sync_arguments(site), before=[*trace, *kill]))
-        assert ended.status in (-signal.SIGKILL, 128 + signal.SIGKILL), (call, number, ended)
-        _assert_old_or_new(site.tree(), old, new, f"{call} {number}")
-        trust = json.dumps(site.world.keys.trust_document())
-        assert verify(site.root, trust, now=site.world.clock()).exit_status() == 0
-        assert site.sync().exit_status() == 0
-        assert site.tree() == new, f"{call} {number}"
-
-
-def _numbered(calls: list[str]) -> Iterator[tuple[str, int]]:
-    """Each call with its number among those of its kind."""
-    seen: dict[str, int] = {}
-    for call in calls:
-        seen[call] = seen.get(call, 0) + 1
-        yield call, seen[call]
-
-
-def _copy(source: Path, target: Path) -> None:
-    subprocess.run(["rm", "-rf", target], check=True)
-    subprocess.run(["cp", "-a", source, target], check=True)
-
-
-def _assert_old_or_new(found: dict[str, bytes], old: dict[str, bytes], new: dict[str, bytes], where: str) -> None:
-    """What the index lists is all there. A version that the index does not list may stand, whole (C3)."""
-    index = f"{FEATURE}/releases.json"
-    state = old if found[index] == old[index] else new
-    assert state.items() <= found.items(), where
-    assert found.items() - {(index, found[index])} <= (old | new).items(), where
-
-
 def test_a_reader_never_misses_a_file_of_a_listed_version(site: Delivery) -> None:
     """T33."""
     site.publish("1.0.0", files=FILES)
     site.sync()
-    rounds = 0
-    faults: list[Exception] = []
-    done = threading.Event()
-
-    def read() -> None:
-        nonlocal rounds
-        while not done.is_set() and not faults:
-            try:
-                _read_all(site.root / FEATURE)
-                rounds += 1
-            except (OSError, AssertionError) as error:
-                faults.append(error)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
+    with reading(site.root / FEATURE) as reads:
         for number in range(1, 9):
             site.publish(f"1.{number}.0", files={**FILES, "index.js": b"%d" % number})
             assert site.row().result is Result.UPDATED
-    finally:
-        done.set()
-        reader.join()
-    assert not faults
-    assert rounds > 0
-
-
-def _read_all(folder: Path) -> None:
-    """As a host does: the index, then all that it lists."""
-    data = (folder / "releases.json").read_bytes()
-    for entry in parse_releases(data, where="", limits=Limits()).index.entries:
-        version = folder / entry.version.text
-        manifest = parse_manifest((version / "manifest.json").read_bytes(), where="", limits=Limits()).manifest
-        for path, file in manifest.files.items():
-            assert (version / path).stat().st_size == file.size
+    assert reads.faults == []
+    assert reads.rounds > 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
