@@ -16,6 +16,7 @@ from artifact.fields import whole_seconds
 from artifact.versions import Version
 from loader_cdn.brought import Brought, Inventory
 from loader_cdn.disk import FeatureOnDisk, read
+from loader_cdn.durable import fsync
 from loader_cdn.layout import Layout
 from loader_cdn.state import FeatureMemory, Memory
 from loader_cdn.trash import Trash
@@ -142,10 +143,13 @@ class Tidy:
         brought.versions.discard(version)
 
     def _trash(self, path: Path) -> Path | None:
+        """Durably: after a power cut no index is back whose versions left after it, and no version in part (T31)."""
         try:
-            return self.trash.put(path)
+            moved = self.trash.put(path)
         except FileNotFoundError:
             return None
+        fsync(path.parent)
+        return moved
 
 
 def _contents(folder: Path) -> list[Path]:
