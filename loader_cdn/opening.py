@@ -13,14 +13,15 @@ from loader_cdn.durable import disk, disk_error, write_atomic
 from loader_cdn.layout import Layout
 from loader_cdn.report import Report
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Refusals that say nothing against the setting: another try may be let."""
 
 
 def open_root(layout: Layout) -> None:
     """Make the root and the loader's own directory, where they are missing.
 
     Raises ConfigurationError where the root is the wrong place or cannot be written, TransientError `storage_full`
-    where there is no room.
+    where there is no room, or the disk fails just now.
     """
     root = layout.root
     if root.resolve() == Path(root.resolve().anchor):
@@ -35,7 +36,7 @@ def open_root(layout: Layout) -> None:
         layout.lock.touch()
         same = layout.work.stat().st_dev == root.stat().st_dev
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in _PASSING:
             raise disk_error(error, root) from error
         what = "the root cannot be used; --root takes a directory that the loader may write, or may make"
         where = str(error.filename or root)

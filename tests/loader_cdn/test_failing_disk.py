@@ -49,25 +49,6 @@ def test_a_disk_that_refuses_keeps_what_stands_and_recovers_by_itself(
     assert updated.tree() == updated.published("1.0.0", "1.1.0")
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 7, 8])
-def test_a_rename_that_fails_anywhere_leaves_old_or_new(
-    updated: Delivery, require: Callable[[str], Path], number: int
-) -> None:
-    """T32."""
-    old, new = updated.tree(), updated.published("1.0.0", "1.1.0")
-    calls = "/^rename(at|at2)?$"
-    faults = _inject(calls, f"error=ENOSPC:when={number}+")
-
-    end(start(*sync_arguments(updated), before=[*_strace(require), *faults]))
-
-    index = f"{FEATURE}/releases.json"
-    found = updated.tree()
-    state = old if found[index] == old[index] else new
-    assert state.items() <= found.items()
-    assert run(*sync_arguments(updated)).status == 0
-    assert updated.tree() == new
-
-
 def test_a_write_that_the_disk_lost_publishes_nothing(updated: Delivery, require: Callable[[str], Path]) -> None:
     """L4, T31."""
     old = updated.tree()
