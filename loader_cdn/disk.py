@@ -17,6 +17,7 @@ from artifact.paths import MANIFEST, Limits
 from artifact.releases import Entry, VerifiedReleases, parse_releases, verify_releases
 from artifact.trust import TrustStore
 from artifact.versions import Version
+from loader_cdn.durable import unreadable
 from loader_cdn.hashing import Hasher
 from loader_cdn.known import Known
 from loader_cdn.layout import Layout
@@ -50,7 +51,9 @@ class FeatureOnDisk:
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """Verifies what is on disk. Its methods raise ContentError for what is wrong, also where it cannot be read."""
+    """Verifies what is on disk. Its methods raise ContentError for what is wrong, also where it cannot be read, and
+    TransientError where nothing can be read just now.
+    """
 
     layout: Layout
     trust: TrustStore
@@ -156,7 +159,7 @@ def check_names(folder: Path, expected: set[str]) -> None:
 def read(path: Path, limit: int) -> bytes | None:
     """A small regular file, at most one byte more than `limit`; None where there is nothing.
 
-    ContentError `file_missing` where it is something else, or cannot be read.
+    ContentError `file_missing` where it is something else, or cannot be read (TransientError: just now).
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -167,9 +170,7 @@ def read(path: Path, limit: int) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise ContentError(
-            Code.FILE_MISSING, "L6", "a file cannot be read", where=str(path), seen=error.strerror
-        ) from error
+        raise unreadable(error, "a file cannot be read", path) from error
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, bool]]:
@@ -181,9 +182,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, bool]]:
             with os.scandir(folder / prefix) as entries:
                 found = [(prefix + entry.name, _kind(entry)) for entry in entries]
         except OSError as error:
-            raise ContentError(
-                Code.FILE_MISSING, "L6", "a folder cannot be read", where=str(folder / prefix), seen=error.strerror
-            ) from error
+            raise unreadable(error, "a folder cannot be read", folder / prefix) from error
         for path, kind in found:
             if kind is None:
                 raise ContentError(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from artifact.errors import Code, TransientError
+from artifact.errors import Code, ContentError, DeliveryError, TransientError
 
 FEW = 32
 """Up to so many, fsync one by one: syncfs also waits for what others wrote to the same disk."""
@@ -45,6 +45,18 @@ def disk_error(error: OSError, where: Path | str) -> TransientError:
     advice = _ADVICE.get(error.errno or 0)
     what = "cannot write" + (f": {advice}" if advice else "")
     return TransientError(Code.STORAGE_FULL, "L8", what, where=path, seen=reason)
+
+
+_SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+def unreadable(error: OSError, what: str, where: Path | str) -> DeliveryError:
+    """What stands and cannot be read is wrong (L6), unless it is the process or the machine that is short of something:
+    that says nothing of what stands, and passes (L8).
+    """
+    if error.errno in _SHORT:
+        return TransientError(Code.STORAGE_FULL, "L8", "nothing can be read now", where=str(where), seen=error.strerror)
+    return ContentError(Code.FILE_MISSING, "L6", what, where=str(where), seen=error.strerror)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from artifact.errors import Code, ContentError
 from artifact.manifest import FileEntry
+from loader_cdn.durable import unreadable
 
 CHUNK = 256 * 1024
 BATCH = 64
@@ -33,7 +34,8 @@ class Hasher:
             yield cls(pool)
 
     def faults(self, files: Sequence[tuple[str, FileEntry]]) -> list[ContentError | None]:
-        """What is wrong with the file at each path, in order; None where it is as its manifest says.
+        """What is wrong with the file at each path, in order; None where it is as its manifest says. TransientError
+        where nothing can be read just now.
 
         Paths are text here and wherever there is one a file: a `Path` costs more to make than a small file to hash.
         """
@@ -43,13 +45,16 @@ class Hasher:
 
 
 def _fault(path: str, entry: FileEntry) -> ContentError | None:
-    """M2, M3: what is wrong with one file on disk; None where it is as its manifest says."""
+    """M2, M3: what is wrong with one file on disk; None where it is as its manifest says. Raises TransientError."""
     try:
         size, digest = _digest(path, entry.size)
     except FileNotFoundError:
         return ContentError(Code.FILE_MISSING, "M2", "a declared file is missing", where=path)
     except OSError as error:
-        return ContentError(Code.FILE_MISSING, "L6", "a file cannot be read", where=path, seen=error.strerror)
+        fault = unreadable(error, "a file cannot be read", path)
+        if isinstance(fault, ContentError):
+            return fault
+        raise fault from error
     if entry.size is not None and size != entry.size:
         return _mismatch("M3", "another size than the manifest says", path, entry.size, size)
     if digest != entry.sha256:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from artifact.documents import MANIFEST_LIMIT
-from artifact.errors import ContentError, DeliveryError
+from artifact.errors import DeliveryError
 from artifact.paths import MANIFEST
 from artifact.releases import Entry
 from loader_cdn.accept import Judge
@@ -121,7 +121,7 @@ class Pass:
     def _read_staged_manifest(self, work: Work, entry: Entry) -> bool:
         """Whether an interrupted run left the right manifest."""
         path = self.root.layout.staged(work.feature_id, entry.version, entry.manifest_sha256) / MANIFEST
-        with contextlib.suppress(ContentError):  # whatever is wrong with it: it is fetched again, and judged again
+        with contextlib.suppress(DeliveryError):  # whatever is wrong with it: it is fetched again, and judged again
             data = read(path, MANIFEST_LIMIT)
             if data is not None:
                 work.manifests[entry.version] = checked_manifest(data, str(path), work, entry, self.root.checker)

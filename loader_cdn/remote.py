@@ -43,8 +43,10 @@ async def read_remote_index(
 
     `held` is the one accepted last, where this process verified it with today's trust store.
     """
-    stored = held if held is not None else _stored(layout, memory, judge)
+    stored = held
     try:
+        if stored is None:
+            stored = _stored(layout, memory, judge)
         answer = await transfer.get(
             url, limit=REMOTE_INDEX_LIMIT, etag=memory.etag_for(url, None if stored is None else stored.sha256)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from artifact.errors import ContentError, DeliveryError
+from artifact.errors import ContentError, DeliveryError, TransientError
 from artifact.freshness import State, is_expired
 from artifact.manifest import verify_manifest
 from artifact.versions import Version
@@ -103,7 +103,11 @@ class Root:
         return False
 
     def _survey(self, feature_id: str) -> FeatureOnDisk:
-        found = self.checker.survey(feature_id)
+        try:
+            found = self.checker.survey(feature_id)
+        except TransientError as error:  # nothing is known of what stands: nothing of it is touched (L8)
+            self.stuck[feature_id] = error
+            return FeatureOnDisk(feature_id)
         try:
             check_standing(found, self.memory.feature(feature_id), where=str(self.layout.releases(feature_id)))
         except ContentError as error:

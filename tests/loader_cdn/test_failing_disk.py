@@ -65,6 +65,23 @@ def test_a_write_that_the_disk_lost_publishes_nothing(updated: Delivery, require
     assert updated.tree() == updated.published("1.0.0", "1.1.0", "1.2.0")
 
 
+@pytest.mark.parametrize("path", ["releases.json", "1.0.0", "1.0.0/manifest.json", "1.0.0/index.js"])
+def test_what_cannot_be_read_for_want_of_descriptors_is_not_taken_for_wrong(
+    updated: Delivery, require: Callable[[str], Path], path: str
+) -> None:
+    """L8: what stands is left alone, though the source is away and could not bring it again."""
+    old = updated.tree()
+    updated.cdn.switches.offline = True
+    faults = [*_inject("openat", "error=EMFILE"), "-P", updated.root / FEATURE / path]
+    ended = end(start(*sync_arguments(updated), before=[*_strace(require), *faults]))
+    row = ended.json["features"][0]
+    assert (ended.status, row["error"]["code"]) == (1, "storage_full"), ended
+    assert updated.tree() == old
+    updated.cdn.heal()
+    assert run(*sync_arguments(updated)).status == 0
+    assert updated.tree() == updated.published("1.0.0", "1.1.0")
+
+
 def test_a_root_that_cannot_be_written_at_the_start_is_a_wrong_setting(
     updated: Delivery, require: Callable[[str], Path]
 ) -> None:
