@@ -46,10 +46,15 @@ def tracing(strace: Path, log: Path) -> list[str | Path]:
     return [*_strace(strace, log), "-y", "-s", "1000000", "-e", f"trace={names}"]
 
 
-def failing(strace: Path, **faults: str) -> list[str | Path]:
-    """What to put before a command: calls of these names fail, as strace's `inject` says."""
+def failing(strace: Path, log: Path, **faults: str) -> list[str | Path]:
+    """What to put before a command: calls of these names fail, as strace's `inject` says; `was_hit` tells whether."""
     injected = [word for name, fault in faults.items() for word in ("-e", f"inject={name}:{fault}")]
-    return [*_strace(strace, "/dev/null"), "-e", f"trace={','.join(faults)}", *injected]
+    return [*_strace(strace, log), "-e", f"trace={','.join(faults)}", *injected]
+
+
+def was_hit(log: Path) -> bool:
+    """Whether a call failed that was to fail."""
+    return "(INJECTED)" in log.read_text("latin-1")
 
 
 def killing(strace: Path, point: Call) -> list[str | Path]:

@@ -14,13 +14,11 @@ from tests.loader_cdn.sidecar import await_update, sidecar
 from tests.loader_cdn.system_calls import Call, calls, killing, tracing
 from tests.simulator.environment import Delivery
 
-Record = Callable[[str, object], None]
-
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_kill_at_any_call_of_a_sync_leaves_old_or_new_and_the_next_run_ends_clean(
-    site: Delivery, require: Callable[[str], Path], tmp_path: Path, record_property: Record, name: str
+    site: Delivery, require: Callable[[str], Path], tmp_path: Path, name: str
 ) -> None:
     strace = require("strace")
     scenario = SCENARIOS[name](site, tmp_path / "template")
@@ -34,12 +32,12 @@ def test_a_kill_at_any_call_of_a_sync_leaves_old_or_new_and_the_next_run_ends_cl
         assert ended.status == -signal.SIGKILL, (point, ended)
         assert_old_or_new(scenario, point)
         scenario.assert_ended_clean()
-    record_property("points", len(points))
+    print(f"{len(points)} points")
 
 
 @pytest.mark.timeout(400)
 def test_a_kill_at_any_call_of_an_update_by_watch_leaves_old_or_new_and_the_next_run_ends_clean(
-    site: Delivery, require: Callable[[str], Path], tmp_path: Path, record_property: Record
+    site: Delivery, require: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """From the moment on that all is staged: the swap, and what is tidied up behind it."""
     strace = require("strace")
@@ -54,7 +52,7 @@ def test_a_kill_at_any_call_of_an_update_by_watch_leaves_old_or_new_and_the_next
             assert process.wait(60) == -signal.SIGKILL, point
         assert_old_or_new(scenario, point)
         scenario.assert_ended_clean()
-    record_property("points", len(points))
+    print(f"{len(points)} points")
 
 
 def assert_old_or_new(scenario: Scenario, point: Call) -> None:

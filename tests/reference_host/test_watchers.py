@@ -170,5 +170,5 @@ def test_a_host_that_follows_every_file_is_told_of_whole_versions_only(tmp_path:
     assert set(told.of("change")) == {INDEX}
     appeared = told.of("add")
     assert len(appeared) == len(set(appeared))
-    assert {path.split("/")[1] for path in told.of("unlink")} == {"1.0.0", "1.1.0"}
+    assert {path.split("/")[1] for path in told.of("unlink")} <= {"1.0.0", "1.1.0"}
     assert not any(segment.startswith(".") for each in told.events for segment in each["path"].split("/"))
