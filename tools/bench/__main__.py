@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 
 from artifact.errors import DeliveryError
-from tools.bench import fetching, following, publishing, table
+from tools.bench import fetching, following, publishing, resting, table
 from tools.bench.bench import Bench, Measured
 from tools.bench.link import obstacle
 from tools.bench.measure import BenchError
@@ -37,6 +37,7 @@ RACES: dict[str, Callable[[Bench], Measured]] = {
     "update": following.update,
     "unchanged": following.unchanged,
     "remote-index": following.remote_index,
+    "rest": resting.rest,
 }
 _ON_A_LINK = ("wide", "wide-loss")
 

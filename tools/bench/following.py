@@ -67,7 +67,7 @@ def unchanged(bench: Bench) -> Measured:
     asked = _again(bench, results, tree, f"{LOADER}, b unchanged", FEATURE)
     measured.figures.append(Figure("pass without change, b: requests", asked, 1, ""))
     tree = bench.new_folder("tree")
-    _publish_many(bench, tree)
+    publish_many(bench, tree)
     asked = _again(bench, results, tree, f"{LOADER}, {MANY} features unchanged", REMOTE_POINTER)
     measured.figures.append(Figure(f"pass without change, {MANY} features: requests", asked, 1, ""))
     return measured
@@ -104,7 +104,7 @@ def _again(bench: Bench, results: Results, tree: Path, name: str, source: str) -
     return asked
 
 
-def _publish_many(bench: Bench, tree: Path) -> None:
+def publish_many(bench: Bench, tree: Path) -> None:
     """Many small features, and the remote index that lists them."""
     env = Environment(
         artifacts=FolderStore(tree),
