@@ -13,7 +13,7 @@ CHECKED = artifact publisher loader_cdn tools tests $(wildcard function_app.py)
 FUZZ_RUNS ?= 20000
 WORKERS ?= 2
 
-.PHONY: help install demo up test lint bench model examples cluster bases fuzz lock clean
+.PHONY: help install demo up test lint bench model examples cluster bases fuzz soak lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,9 @@ bases: install ## what tests build the loader's image from without a registry, b
 fuzz: install ## every parser with FUZZ_RUNS generated inputs (20000)
 	@$(RUN) tools.setup fuzz
 	@$(RUN) tests.fuzz --runs $(FUZZ_RUNS)
+
+soak: install ## twenty minutes of random faults around the loader, as root with a full disk, too; ARGS="--minutes 5 --seed 7"
+	@$(RUN) tests.soak $(ARGS)
 
 lock: install ## make the locks in requirements/ anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(RUN) tools.setup lock

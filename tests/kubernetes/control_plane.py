@@ -19,7 +19,7 @@ from typing import Any, Self
 import urllib3
 import yaml
 
-from tests.kubernetes.api import Api
+from tests.kubernetes.api import Api, ApiError
 from tests.kubernetes.certificates import Authority, KeyPair, key_pair
 from tools.local.children import Child, ChildError
 from tools.local.ports import free_port
@@ -103,6 +103,16 @@ class ControlPlane:
     def is_stopped(self) -> bool:
         """Whether the API server has ended."""
         return _has_ended(self._running)
+
+    def compact(self) -> None:
+        """Let etcd forget all but the newest state: a watch from an earlier one is answered 410. ApiError."""
+        storage = urllib3.PoolManager(retries=False)
+        asked = storage.request("POST", f"{self._storage}/v3/kv/range", json={"key": base64.b64encode(b"/").decode()})
+        revision = asked.json()["header"]["revision"]
+        done = storage.request("POST", f"{self._storage}/v3/kv/compaction", json={"revision": revision})
+        storage.clear()
+        if done.status != 200:
+            raise ApiError(f"etcd does not compact: {done.status}: {done.data!r}")
 
     def as_token(self, token: str) -> Api:
         """The API as the owner of a token sees it; the caller closes it."""
