@@ -101,13 +101,15 @@ def withdrawn(memory: FeatureMemory, disk: FeatureOnDisk) -> Collection[Version]
 
 def check_standing(disk: FeatureOnDisk, memory: FeatureMemory, *, where: str) -> None:
     """L6: an index in place that an older one was put over is as wrong as a damaged one. Raises ContentError."""
-    if disk.releases is None:
-        return
-    index = disk.releases.index
+    if disk.releases is not None:
+        check_target(disk.releases, memory, where=where)
+
+
+def check_target(releases: VerifiedReleases, memory: FeatureMemory, *, where: str) -> None:
+    """R4, R6: nothing that is remembered forbids this index. Raises ContentError."""
+    index = releases.index
     last = None if memory.accepted is None else memory.accepted.state
-    check_sequence(
-        State(index.sequence, disk.releases.sha256), index.previous_sha256, last=last, minimum=0, where=where
-    )
+    check_sequence(State(index.sequence, releases.sha256), index.previous_sha256, last=last, minimum=0, where=where)
     check_withdrawn(index, memory.withdrawn, where=where)
 
 

@@ -37,6 +37,7 @@ class Batch(Generic[T]):
     __slots__ = (
         "_ended",
         "_runner",
+        "active",
         "deadline",
         "done",
         "exhausted",
@@ -58,6 +59,7 @@ class Batch(Generic[T]):
         self.urgent = urgent
         self.deadline = deadline
         self.open = 0
+        self.active = 0
         self.done: deque[Fetch[T]] = deque()
         self.exhausted = False
         self.is_queued = False
@@ -98,12 +100,11 @@ class Batch(Generic[T]):
 @dataclass(slots=True)
 class Line:
     """What one origin has: how many exchanges may be on their way at once (few until an answer shows that it is far),
-    how many are, how many fetches were begun and not ended, and who waits to begin more.
+    how many are, and who waits to begin more.
     """
 
     lanes: int
     active: int = 0
-    open: int = 0
     urgent: deque[Batch[Any]] = field(default_factory=deque)
     others: deque[Batch[Any]] = field(default_factory=deque)
 

@@ -5,7 +5,7 @@ The watching thread writes, others read: each value is replaced as a whole, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -48,7 +48,7 @@ class FeatureStatus:
         is_other = row.standing is not None and (self.accepted is None or row.result is Result.UPDATED)
         return FeatureStatus(
             row,
-            work.registration.by,
+            next(iter(work.registration.by), ""),
             now if row.error is None else self.checked,
             now if is_other else self.accepted,
             failures,
@@ -84,6 +84,8 @@ class Board:
     problems: Sequence[Problem] = ()
     registrations_known: bool = False
     registrations_error: DeliveryError | None = None
+    registrations_age: Callable[[], float | None] = lambda: None
+    """Seconds since the API server last proved to tell; None where none is asked, or none has told."""
     error: DeliveryError | None = None
     stats: TransferStats = field(default_factory=TransferStats)
     hook_failures: int = 0

@@ -33,14 +33,14 @@ class Origin(StrEnum):
 
 @dataclass(slots=True)
 class Brought:
-    """What was brought of one feature: versions, and release indexes by the hex SHA-256 of their bytes. `by` is the
-    ConfigMap that registered it, if one did.
+    """What was brought of one feature: versions, and release indexes by the hex SHA-256 of their bytes. `by` are the
+    ConfigMaps that have registered it rightly and are still there, the one that holds first.
     """
 
     origin: Origin
     versions: set[Version] = field(default_factory=set)
     releases: list[str] = field(default_factory=list)
-    by: str = ""
+    by: tuple[str, ...] = ()
 
     def will_bring(self, versions: Iterable[Version], *, before: str | None, after: str) -> None:
         """Note what is about to appear: versions, and index `after` where now index `before` stands (SHA-256, hex)."""
@@ -78,11 +78,11 @@ class Inventory:
             self._stored = data
 
     def by_config_map(self) -> dict[str, list[str]]:
-        """Feature ids by the ConfigMap that registered them."""
+        """Feature ids by each ConfigMap that registered them."""
         found: dict[str, list[str]] = {}
         for feature_id, brought in self.features.items():
-            if brought.by:
-                found.setdefault(brought.by, []).append(feature_id)
+            for reference in brought.by:
+                found.setdefault(reference, []).append(feature_id)
         return found
 
     def has_version(self, feature_id: str, version: Version) -> bool:
@@ -103,7 +103,7 @@ def _document(brought: Brought) -> dict[str, Any]:
         "releases": brought.releases,
     }
     if brought.by:
-        document["by"] = brought.by
+        document["by"] = list(brought.by)
     return document
 
 
@@ -119,5 +119,5 @@ def _brought(fields: Fields) -> Brought:
         origin=Origin(fields.choice("origin", tuple(Origin))),
         versions={Version(text, where=fields.where) for text in fields.texts("versions")},
         releases=list(fields.texts("releases")),
-        by=fields.text("by") if fields.has("by") else "",
+        by=tuple(fields.texts("by")) if fields.has("by") else (),
     )

@@ -29,7 +29,9 @@ async def read_index(work: Work, transfer: Transfer, judge: Judge) -> None:
         if _is_pinned_to_disk(work):
             _stay(work, judge)
             return
-        answer = work.answer if work.answer is not None else await _ask(work, transfer)
+        answer = work.answer
+        if answer is None or (isinstance(answer, NotModified) and index_etag(work) is None):  # other bytes stand now
+            answer = await _ask(work, transfer)
         if isinstance(answer, DeliveryError):
             raise answer
         if isinstance(answer, NotModified):

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _TURN_SECONDS = 0.25
 """The longest wait for the network, so that a stop and a deadline are seen in time."""
+_UNANSWERED_SECONDS = 0.25
+"""A server whose answer takes so long to begin is as good as far away."""
 _ALL_LANES = 256
 """Exchanges with all origins together."""
 
@@ -53,6 +55,8 @@ class Engine:
         self._waiting: list[tuple[float, int, Fetch[Any], Batch[Any]]] = []
         self._numbers = count()
         self._random = SystemRandom()
+        self._share = max(1, settings.connections - settings.connections // 8)
+        """Lanes that one batch may take: a version whose files do not come leaves some to all others (L8)."""
         self._away = 0.0
         """Seconds that nobody turned it: no sender is slow because nobody listened."""
         self._left = time.monotonic()
@@ -102,12 +106,10 @@ class Engine:
                 self._idle.append(lane)
         self._waiting = [item for item in self._waiting if item[3] is not batch]
         heapq.heapify(self._waiting)
-        line = self._lines[batch.origin]
-        line.open -= batch.open
         batch.open, batch.exhausted = 0, True
         if batch.is_queued:
             batch.is_queued = False
-            line.queue(batch).remove(batch)
+            self._lines[batch.origin].queue(batch).remove(batch)
 
     def close(self) -> None:
         """End everything, leaving no temporary file and no connection."""
@@ -139,12 +141,12 @@ class Engine:
 
     def _fill_line(self, line: Line) -> None:
         """Whoever waits for a lane of this origin takes turns: one fetch each."""
-        while (line.urgent or line.others) and self._has_lane(line) and line.open < self._settings.in_flight:
+        while (line.urgent or line.others) and self._has_lane(line):
             queue = line.urgent or line.others
             batch = queue.popleft()
             batch.is_queued = False
-            if batch.open + len(batch.done) >= self._settings.in_flight:
-                continue  # it is here again when its caller has taken one
+            if batch.open + len(batch.done) >= self._settings.in_flight or batch.active >= self._share:
+                continue  # it is here again when one of its own has ended, or was taken
             fetch = next_of(batch)
             if fetch is None:
                 batch.wake()
@@ -155,7 +157,6 @@ class Engine:
                 batch.ended(fetch)
                 continue
             batch.open += 1
-            line.open += 1
             allowance = fetch.receiver.budget / self._settings.total_rate
             fetch.ends = self._clock + self._settings.total_seconds + allowance
             self._begin(fetch, batch)
@@ -171,6 +172,7 @@ class Engine:
     def _send(self, lane: Lane, fetch: Fetch[Any], batch: Batch[Any]) -> None:
         lane.begin(fetch)
         self._lines[batch.origin].active += 1
+        batch.active += 1
         self._active[lane.curl] = (lane, batch)
         self._rates[lane.curl] = (self._clock, 0)
         self._multi.add_handle(lane.curl)
@@ -213,6 +215,8 @@ class Engine:
         self._watched = now
         for curl, (lane, batch) in list(self._active.items()):
             since, counted = self._rates[curl]
+            if lane.received == 0 and now - since > _UNANSWERED_SECONDS:  # near or not, others are not to wait for it
+                self._lines[batch.origin].lanes = self._settings.connections
             error = self._over(lane.fetch, batch)
             if error is None and now >= lane.fetch.ends:
                 error = _slow(lane.fetch, "the transfer took longer than its total deadline")
@@ -255,6 +259,8 @@ class Engine:
         lane, batch = self._active.pop(curl)
         line = self._lines[batch.origin]
         line.active -= 1
+        batch.active -= 1
+        self.has_room(batch)
         del self._rates[curl]
         self.stats.connections += int(curl.getinfo(pycurl.NUM_CONNECTS))
         if (
@@ -283,7 +289,6 @@ class Engine:
     def _finish(self, fetch: Fetch[Any], batch: Batch[Any], error: DeliveryError | None) -> None:
         fetch.error = error
         batch.open -= 1
-        self._lines[batch.origin].open -= 1
         batch.ended(fetch)
 
     # When

@@ -57,10 +57,10 @@ class Known:
         del self._hashed[folder]
         return False
 
-    def until(self, folders: Iterable[Path]) -> datetime | None:
-        """When one of these folders is to be hashed again; None where none was hashed."""
-        known = [self._hashed[folder].at for folder in folders if folder in self._hashed]
-        return min(known) + self.again if known else None
+    def until(self, folders: Iterable[Path], now: datetime) -> datetime | None:
+        """When one of these folders is to be hashed again: `now` where one was not hashed yet; None without any."""
+        known = [self._hashed[folder].at + self.again if folder in self._hashed else now for folder in folders]
+        return min(known, default=None)
 
 
 def identity(path: Path) -> Identity | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from artifact.trust import TrustStore
@@ -40,6 +41,13 @@ class Ledger:
     def forget_untrusted(self, trust: TrustStore) -> None:
         """S5: what only a key vouched for that is trusted no more binds no more."""
         self.revoked |= self.memory.forget_untrusted(trust)
+
+    def are_registered(self, feature_ids: Iterable[str]) -> None:
+        """L12: none of these is on its way out."""
+        for feature_id in feature_ids:
+            memory = self.memory.features.get(feature_id)
+            if memory is not None:
+                memory.leaving = None
 
     def save(self) -> None:
         """Write down what changed. Raises TransientError `storage_full`."""

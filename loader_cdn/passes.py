@@ -14,13 +14,14 @@ from artifact.documents import MANIFEST_LIMIT
 from artifact.errors import DeliveryError
 from artifact.paths import MANIFEST
 from artifact.releases import Entry
-from loader_cdn.accept import Judge
+from loader_cdn.accept import Judge, check_target
 from loader_cdn.around import Around
 from loader_cdn.bring import Swapper, fetch
 from loader_cdn.cdn import checked_manifest, read_index, read_manifests
 from loader_cdn.disk import read
 from loader_cdn.durable import Syncer, disk_error
 from loader_cdn.logs import REPORTED
+from loader_cdn.origin import shown
 from loader_cdn.plan import Planner
 from loader_cdn.registrations import Registration
 from loader_cdn.root import Root
@@ -135,6 +136,8 @@ class Pass:
         return prepare(work, entry, root.layout, aside=aside, sources=sources, hasher=hasher, trash=root.trash)
 
     def _swap(self, batch: Sequence[Ready]) -> None:
+        for ready in batch:
+            self._check_again(ready.work)
         for work in swap(batch, self.root.layout, self.root.inventory, self._syncer):
             self.root.settle(work)
         for ready in batch:
@@ -142,6 +145,12 @@ class Pass:
                 folder = self.root.layout.version(ready.work.feature_id, staging.entry.version)
                 self.around.known.note(folder, staging.manifest.sha256, self.around.now)
         self._save()
+
+    def _check_again(self, work: Work) -> None:
+        """R4, R6: it may have taken long to come here."""
+        if work.target is not None:
+            with work.faults():
+                check_target(work.target, work.memory, where=shown(work.registration.index_url))
 
     # What is not needed any more
 

@@ -83,7 +83,7 @@ class Report:
             return True
         if start_with is StartWith.KEPT:
             return self.is_complete and all(row.standing is not None for row in self.rows if row.counts)
-        return self.exit_status() == 0
+        return self.is_complete and self.exit_status() == 0
 
     def exit_status(self, *, allow_missing: bool = False) -> int:
         """C1, C5: the gravest of all; `allow_missing` forgives what a retry may mend (L10)."""

@@ -72,9 +72,10 @@ class Root:
         if standing is None or not work.disk.is_in_place:
             return
         state = State(standing.index.sequence, standing.sha256)
-        work.memory.accepted = Accepted.of(state, standing.key_id, self._around.trust)
+        accepted = work.memory.accepted
+        if accepted is None or accepted.state.sequence <= state.sequence:  # R4
+            work.memory.accepted = Accepted.of(state, standing.key_id, self._around.trust)
         work.memory.withdrawn |= {gone.version for gone in standing.index.withdrawn}
-        work.memory.leaving = None
         if work.target is standing:
             work.memory.etag = work.etag
         if work.feature_id in self.inventory.features:

@@ -43,7 +43,10 @@ def after(work: Work, made: Pass) -> Still | None:
     root, around = made.root, made.around
     etag = work.memory.etag_for(work.registration.index_url, releases.sha256)
     folders = [root.layout.version(work.feature_id, version) for version in work.disk.versions]
-    moments = [releases.index.expires_at, around.known.until(folders)]
+    hashing = around.known.until(folders, around.now)
+    if hashing is not None and hashing <= around.now:
+        return None
+    moments = [releases.index.expires_at, hashing]
     moments += [since + around.settings.grace for since in work.memory.left.values()]
     # What is over already, an expiry, was told at this visit.
     until = min((moment for moment in moments if moment is not None and moment > around.now), default=None)

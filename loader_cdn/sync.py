@@ -128,6 +128,10 @@ async def _bring_all(made: Pass, registry: Registry) -> Report:
     wanted = registry.read(root.inventory)
     if wanted.error is not None:
         made.fail(wanted.error)
+    elif wanted.known != OWN:
+        what = "the API server has not told within --timeout what is registered"
+        made.fail(TransientError(Code.TRANSPORT_SLOW, "L1", what))
+    root.ledger.are_registered(registration.feature_id for registration in wanted.registrations)
     own = {registration.feature_id: registration for registration in wanted.registrations}
     # What is wrong on disk goes out of sight before anything is waited for (L6).
     for feature_id in sorted(root.inventory.features.keys() | own.keys()):
@@ -139,6 +143,7 @@ async def _bring_all(made: Pass, registry: Registry) -> Report:
         of_remote = by_remote_index(remote.index.index, settings.remote_index)
         resolved = resolve(of_remote, min_sequence=settings.min_sequence)
         listed = [each for each in resolved if each.feature_id not in own]
+        root.ledger.are_registered(each.feature_id for each in listed)
     works = await tasks.together([made.visit(each, is_stale=remote.error is not None) for each in listed])
     works += await visits
     index = None if remote.index is None else remote.index.index

@@ -15,6 +15,9 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+TURN_SECONDS = 0.05
+"""How long coroutines may run one after the other."""
+
 
 class Event:
     """Something that happens once; coroutines `await` it."""
@@ -118,11 +121,13 @@ class Tasks:
         return event
 
     def run_ready(self) -> None:
-        """Run all that can go on. Raises what a coroutine raises."""
+        """Run what can go on, for a while: the network, signals and probes have their turn, too. Raises what a
+        coroutine raises.
+        """
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2].happen()
-        while self.ready:
+        while self.ready and time.monotonic() < now + TURN_SECONDS:
             self.ready.popleft().step()
 
     def seconds_left(self) -> float | None:

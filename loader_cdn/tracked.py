@@ -31,11 +31,23 @@ class Tracked:
     is_busy: bool = False
     still: Still | None = None
     status: FeatureStatus | None = None
+    _is_looked_at_again: bool = False
     _judged: object = None
     """The registration that was judged last: its floor counts, too, and whether the list that names it was stale."""
 
     def is_due(self, now: float) -> bool:
         return self.due <= now and not self.is_busy
+
+    def look_again(self) -> None:
+        """Whatever a visit has found so far, or is finding now, counts for nothing."""
+        self.still, self._is_looked_at_again = None, self.is_busy
+
+    def takes_another_look(self) -> bool:
+        """Whether `look_again` was said during the visit that has ended."""
+        again, self._is_looked_at_again = self._is_looked_at_again, False
+        if again:
+            self.still = None
+        return again
 
     def follow(self, registration: Registration, now: float) -> None:
         """Another registration is looked into at once."""
@@ -52,7 +64,7 @@ class Tracked:
         return True
 
     async def visit(self, made: Pass, clock: Clock, *, is_stale: bool) -> bool:
-        """Ask the source, if nothing but it could have changed; do what is to be done. Whether it was updated."""
+        """Ask the source, if only that could have changed; do what is to be done. Whether something else stands now."""
         registration, began = self.registration, time.monotonic()
         answer: Answer | None = None
         if self.still is not None and self.still.is_so(made.around.now) and registration.fault is None:
@@ -61,9 +73,10 @@ class Tracked:
                 self._is_unchanged(clock())
                 return False
         self._judged = (registration, is_stale)
+        stood = self.status is not None and self.status.row.standing is not None
         work = await made.visit(registration, answer=answer, is_stale=is_stale)
         self._was_visited(work, made, clock(), time.monotonic() - began)
-        return work.updated
+        return work.updated or (stood and work.row().standing is None)
 
     def _is_unchanged(self, now: datetime) -> None:
         assert self.status is not None
@@ -94,7 +107,7 @@ class RemoteSource:
 
     def forget(self) -> None:
         """What was verified with another trust store counts for nothing."""
-        self.held = None
+        self.held, self.status = None, None
 
     @property
     def index(self) -> RemoteIndex | None:

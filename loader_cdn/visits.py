@@ -64,7 +64,9 @@ class Visits:
 
     def close(self) -> None:
         """End all of them where they are."""
-        for made in self._passes:
+        ended, self._passes = self._passes, []
+        for made in ended:
             made.close()
-        self._passes.clear()
         self.network.tasks.close()
+        for made in ended:
+            made.root.trash.empty()

@@ -128,15 +128,19 @@ class _Watch:
         self._cluster, self._visits = cluster, visits
         self._network, self._tasks = visits.network, visits.network.tasks
         self._registry = Registry(settings, cluster)
+        if cluster is not None:
+            board.registrations_age = lambda: cluster.seconds_since_heard
         self._hook = None if settings.on_swap is None else Hook(settings.on_swap, board)
         self._features: dict[str, Tracked] = {}
+        self._going: dict[str, Tracked] = {}
+        """Not registered any more, and still being visited: nobody else may touch these."""
         self._wanted = Wanted((), (), frozenset())
         self._seen: object = None
         self._lost: set[str] = set()
         self._is_looked_through = False
         """Whether everything on disk was verified since the start, or since SIGHUP."""
         now = told.monotonic()
-        self._round_due, self._house_due = now, float("inf")
+        self._round_due, self._house_due, self._ready_due = now, float("inf"), now
         self._remote = None if settings.remote_index is None else RemoteSource(settings.remote_index, due=now)
 
     def run(self) -> None:
@@ -193,8 +197,8 @@ class _Watch:
         self._round_due = self._told.monotonic()
         for source in self._sources:
             source.due = self._round_due
-        for tracked in self._features.values():
-            tracked.still = None
+        for tracked in [*self._features.values(), *self._going.values()]:
+            tracked.look_again()
 
     def _read_trust(self) -> None:
         """S5: what was verified with another trust store is verified again."""
@@ -203,6 +207,7 @@ class _Watch:
             self.close()
             if self._remote is not None:
                 self._remote.forget()
+                self._take_over()
             self._look_again()
 
     def _read_registrations(self) -> None:
@@ -221,12 +226,16 @@ class _Watch:
         now = self._told.monotonic()
         before, self._features = self._features, {}
         for registration in registrations:
-            tracked = before.pop(registration.feature_id, None) or Tracked(registration, due=now)
+            feature_id = registration.feature_id
+            tracked = before.pop(feature_id, None) or self._going.pop(feature_id, None) or Tracked(registration, now)
             tracked.follow(registration, now)
-            self._features[registration.feature_id] = tracked
-        for feature_id in before:
+            self._features[feature_id] = tracked
+        for feature_id, tracked in before.items():
             self._board.features.pop(feature_id, None)
             self._house_due = now
+            if tracked.is_busy:
+                self._going[feature_id] = tracked
+        self._visits.ledger.are_registered(self._features.keys())
 
     # What is to be done
 
@@ -278,15 +287,18 @@ class _Watch:
 
     async def _visit(self, tracked: Tracked, made: Pass) -> None:
         registration = tracked.registration
-        updated = await tracked.visit(made, self._clock, is_stale=self._is_stale(tracked))
-        if updated:
-            self._tell_updated(tracked)
+        if await tracked.visit(made, self._clock, is_stale=self._is_stale(tracked)):
+            self._tell_changed(tracked)
         tracked.is_busy = False
-        tracked.due = self._next(tracked.failures) if tracked.registration == registration else self._told.monotonic()
+        if self._going.pop(registration.feature_id, None) is not None:
+            self._house_due = self._told.monotonic()
+        is_over = tracked.registration == registration and not tracked.takes_another_look()
+        tracked.due = self._next(tracked.failures) if is_over else self._told.monotonic()
         self._show(tracked)
         self._board.stats = self._network.stats
 
-    def _tell_updated(self, tracked: Tracked) -> None:
+    def _tell_changed(self, tracked: Tracked) -> None:
+        """What stands is another state, or nothing any more."""
         standing = None if tracked.status is None else tracked.status.row.standing
         if standing is not None:
             log.info("%s: %s, sequence %d", standing.feature_id, standing.active, standing.sequence)
@@ -297,7 +309,8 @@ class _Watch:
         """Features that nobody registers any more go in time (L12); what is wrong of them goes out of sight (L6)."""
         inventory = self._visits.ledger.inventory.features
         before = set(inventory)
-        strangers = before - self._features.keys()
+        wanted = self._features.keys() | self._going.keys()
+        strangers = before - wanted
         if not strangers:
             return
         with self._visits.making() as made:
@@ -308,12 +321,12 @@ class _Watch:
                 return  # what they name may be all that is here
             self._is_looked_through = True
             index = None if self._remote is None else self._remote.index
-            lost = leave(made, self._features.keys(), may_go(self._settings, index, self._wanted.known))
+            lost = leave(made, wanted, may_go(self._settings, index, self._wanted.known))
         self._say_lost(lost)
         for feature_id in sorted(before - inventory.keys()):
             if self._hook is not None:
                 self._hook.fire(feature_id)
-        self._house_due = min(self._house_due, self._until_next_leave(made))
+        self._house_due = min(self._house_due, self._until_next_leave(inventory.keys() - wanted - self._lost))
 
     @property
     def _is_waiting_for_lists(self) -> bool:
@@ -326,12 +339,15 @@ class _Watch:
             if row.feature_id not in self._lost:
                 log.warning("%s: %s", row.feature_id, LOST)
             self._board.features[row.feature_id] = FeatureStatus(row)
-        self._lost = {row.feature_id for row in lost}
+        now_lost = {row.feature_id for row in lost}
+        for feature_id in self._lost - now_lost - self._features.keys():
+            self._board.features.pop(feature_id, None)
+        self._lost = now_lost
 
-    def _until_next_leave(self, made: Pass) -> float:
-        """When the grace period of a feature that leaves is over."""
-        memories = made.root.memory.features.values()
-        leaving = [memory.leaving for memory in memories if memory.leaving is not None]
+    def _until_next_leave(self, strangers: Iterable[str]) -> float:
+        """When the grace period of the next one of these is over."""
+        memory = self._visits.ledger.memory
+        leaving = [since for one in strangers if (since := memory.feature(one).leaving) is not None]
         if not leaving:
             return float("inf")
         left = min(leaving) + self._settings.grace - self._clock()
@@ -351,7 +367,7 @@ class _Watch:
 
     def _tell_ready(self) -> None:
         """L10: every registration was tried once, and is in place or reported, or all is there that a host needs."""
-        if self._board.is_ready or self._told.is_told_to_end:
+        if self._board.is_ready or self._told.is_told_to_end or self._told.monotonic() < self._ready_due:
             return
         rows = [tracked.status.row for tracked in self._features.values() if tracked.status is not None]
         is_complete = (
@@ -368,3 +384,4 @@ class _Watch:
             self._board.is_ready = True
         except DeliveryError as error:
             log.error("%s", error)
+            self._ready_due = self._told.monotonic() + self._settings.poll

@@ -5,7 +5,6 @@ then by KUBECONFIG.
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import time
 from collections.abc import Mapping
@@ -102,9 +101,10 @@ def _kubeconfig(path: Path) -> Access:
             token_file=path.parent / user["tokenFile"] if "tokenFile" in user else None,
             fixed_token=str(user.get("token", "")),
         )
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
+        # The library's text is left out: it may quote a token.
         what = "this is no kubeconfig with a server and its user's token or certificate"
-        raise ConfigurationError(what, rule="L1", where=str(path), seen=f"{type(error).__name__}: {error}") from error
+        raise ConfigurationError(what, rule="L1", where=str(path), seen=type(error).__name__) from None
 
 
 def _named(document: Any, kind: str, name: str) -> Any:

@@ -88,7 +88,7 @@ class Api:
     def _parsed(self, path: str, data: bytes) -> Any:
         try:
             return json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _failed(self._access.url + path, "the answer is no JSON") from error
 
 

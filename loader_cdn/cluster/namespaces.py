@@ -12,12 +12,17 @@ from loader_cdn.cluster.events import Events
 from loader_cdn.cluster.watcher import Watcher
 from loader_cdn.registrations.configmaps import ConfigMap, Problem
 
+END_SECONDS = 1.0
+"""How long the threads of all watchers together are waited for."""
+
 
 class Namespaces:
     """What all of them register. Raises whatever a watcher's thread died of, when it is asked."""
 
     def __init__(self, access: Access, names: Sequence[str], selector: str, changed: Callable[[], None]) -> None:
-        self.watchers = [Watcher(access, name, selector, changed) for name in names or (access.namespace,)]
+        self.watchers = [
+            Watcher(access, name, selector, changed) for name in dict.fromkeys(names) or (access.namespace,)
+        ]
         self._events = Events(access)
 
     @property
@@ -73,5 +78,8 @@ def watched(
     try:
         yield namespaces
     finally:
+        deadline = time.monotonic() + END_SECONDS
         for watcher in namespaces.watchers:
-            watcher.close()
+            watcher.stop()
+        for watcher in namespaces.watchers:
+            watcher.join(deadline)

@@ -26,8 +26,8 @@ WATCH_SECONDS = 240
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 20.0
 """Seconds between two tries: doubled from the first to the longest one, with jitter."""
-SHORTEST_WATCH = 1.0
-"""A watch that ends sooner is no watch: the next one waits."""
+LASTING_SECONDS = 5.0
+"""A watch that ends sooner has not worked: all is listed again, after a pause that grows."""
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ class Watcher:
         self._changed = changed
         self._found: dict[str, ConfigMap] = {}
         self._version = ""
+        self._pause = FIRST_PAUSE
         self._stop = threading.Event()
         self._api = Api(access, self._stop.is_set)
         self._thread = threading.Thread(target=self._run, name=f"watch {namespace}", daemon=True)
@@ -63,10 +64,13 @@ class Watcher:
     def start(self) -> None:
         self._thread.start()
 
-    def close(self) -> None:
-        """End the thread; one that does not notice within a second is left behind."""
+    def stop(self) -> None:
+        """Tell the thread to end, which it does within about a second."""
         self._stop.set()
-        self._thread.join(1.0)
+
+    def join(self, deadline: float) -> None:
+        """Wait until it has, up to a moment of `time.monotonic`; then it is left behind."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         try:
@@ -76,31 +80,30 @@ class Watcher:
             self._changed()
 
     def _follow(self) -> None:
-        pause = FIRST_PAUSE
+        self._pause = FIRST_PAUSE
         while not self._stop.is_set():
             try:
                 self._list()
-                pause = FIRST_PAUSE
                 while True:
                     self._watch()
             except _GoneError:
-                continue
+                pass
             except (RefusedError, TransientError) as error:
                 if self._stop.is_set():
                     return
                 self._fail(error.error if isinstance(error, RefusedError) else error)
-            self._stop.wait(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            self._stop.wait(self._pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     def _list(self) -> None:
         """All there are now. No resourceVersion: any other kind of list may be from a cache that is behind."""
         document = self._api.get(self._path)
         with _as_the_api_says():
             self._found = {}
-            for item in document["items"]:
+            for item in document["items"] or ():
                 self._put(item)
             self._version = str(document["metadata"]["resourceVersion"])
-        self._publish()
+            self._publish()
 
     def _watch(self) -> None:
         seconds = int(WATCH_SECONDS * random.uniform(1, 1.25))  # noqa: S311 (no secret)
@@ -112,9 +115,12 @@ class Watcher:
             if refused.status == 410:
                 raise _GoneError from refused
             raise
+        finally:
+            if time.monotonic() - began >= LASTING_SECONDS:
+                self._pause = FIRST_PAUSE
+        if time.monotonic() - began < LASTING_SECONDS:
+            raise TransientError(Code.TRANSPORT_FAILED, "L1", "the API server ended the watch at once")
         self.heard = time.monotonic()
-        if self.heard - began < SHORTEST_WATCH and self._stop.wait(SHORTEST_WATCH):
-            raise TransientError(Code.TRANSPORT_FAILED, "L11", "stopped")
 
     def _take(self, event: Any) -> None:
         with _as_the_api_says():
@@ -139,13 +145,14 @@ class Watcher:
     def _put(self, item: Any) -> None:
         metadata = item["metadata"]
         data = item.get("data") or {}
-        self._found[metadata["name"]] = ConfigMap(
+        name = str(metadata["name"])
+        self._found[name] = ConfigMap(
             self.namespace,
-            metadata["name"],
-            {key: data[key] for key in KEYS if key in data},
-            metadata.get("creationTimestamp") or "",
-            metadata.get("uid", ""),
-            metadata["resourceVersion"],
+            name,
+            {key: str(data[key]) for key in KEYS if key in data},
+            str(metadata.get("creationTimestamp") or ""),
+            str(metadata.get("uid", "")),
+            str(metadata["resourceVersion"]),
         )
 
     def _publish(self) -> None:

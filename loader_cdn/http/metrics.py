@@ -56,6 +56,9 @@ def _loader(board: Board) -> Iterable[Metric]:
 def _sources(board: Board, now: datetime) -> Iterable[Metric]:
     is_known = board.registrations_known and board.registrations_error is None
     yield _gauge("registrations_readable", "Whether registrations can be read now (0 or 1).", is_known)
+    age = board.registrations_age()
+    if age is not None:
+        yield _gauge("registrations_age_seconds", "Since the API server last proved to tell.", age)
     wrong = GaugeMetricFamily(
         _PREFIX + "registration_problem", "A ConfigMap that is wrong.", labels=("config_map", "code")
     )

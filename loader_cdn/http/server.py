@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from artifact.errors import ConfigurationError
 from loader_cdn.board import Board
@@ -20,6 +21,9 @@ from loader_cdn.settings import Address
 
 SECONDS = 10
 """For one request: a caller that says nothing is not waited for."""
+
+CONNECTIONS = 16
+"""At once."""
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +49,27 @@ def served(board: Board, address: Address) -> Iterator[int]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    _open = 0
 
     def __init__(self, board: Board, address: Address) -> None:
         self.board, self.metrics = board, Metrics(board)
         host = address.host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104 (the pod's own address)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, address.port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A connection too many is closed: descriptors and threads are needed elsewhere."""
+        if self._open >= CONNECTIONS:
+            self.shutdown_request(request)
+            return
+        self._open += 1
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._open -= 1
 
     def server_bind(self) -> None:
         if self.address_family == socket.AF_INET6:

@@ -24,6 +24,7 @@ def status(board: Board, now: datetime | None = None) -> dict[str, Any]:
         "registrations": {
             "known": board.registrations_known,
             "error": _error(board.registrations_error),
+            "heardSecondsAgo": None if (age := board.registrations_age()) is None else int(age),
             "problems": [
                 {"configMap": problem.config_map.reference, "error": problem.error.as_json()}
                 for problem in board.problems

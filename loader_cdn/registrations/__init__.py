@@ -19,8 +19,8 @@ class Registration:
     """One wanted feature. `base_url` ends in `/`. `pinned` is the state that a remote index vouches for: then only
     exactly that one will do, and `index_url` is immutable.
 
-    `by` is the ConfigMap that registers it, as `<namespace>/<name>`, empty where none does. With a `fault` no source is
-    asked: what stands is kept.
+    `by` are the ConfigMaps that register it, as `<namespace>/<name>`, the one that holds first; none where something
+    else does. With a `fault` no source is asked: what stands is kept.
     """
 
     feature_id: str
@@ -29,12 +29,12 @@ class Registration:
     min_sequence: int
     origin: Origin
     pinned: RemoteEntry | None = None
-    by: str = ""
+    by: tuple[str, ...] = ()
     fault: DeliveryError | None = None
 
 
 def from_base_url(
-    feature_id: str, base_url: str, origin: Origin, *, min_sequence: int = 0, by: str = ""
+    feature_id: str, base_url: str, origin: Origin, *, min_sequence: int = 0, by: tuple[str, ...] = ()
 ) -> Registration:
     """A feature whose own release index is asked for. `base_url` ends in `/`."""
     return Registration(feature_id, base_url, base_url + POINTER, min_sequence, origin, by=by)

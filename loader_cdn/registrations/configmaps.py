@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from artifact.documents import INTEGER_LIMIT
@@ -57,28 +57,33 @@ def registered(
     """Judge them all. Of two for one feature the older one holds, by creation time, then name.
 
     `brought` says which features the loader brought for a ConfigMap, by its reference: one that has turned malformed
-    keeps them.
+    keeps them, and its place among others.
     """
     found: dict[str, Registration] = {}
     problems: list[Problem] = []
-    malformed: list[Problem] = []
     for config_map in sorted(config_maps, key=lambda one: (one.created, one.name, one.namespace)):
         try:
             registration = _read(config_map, origin, allow_http=allow_http)
         except ConfigurationError as error:
-            malformed.append(Problem(config_map, error))
+            problems.append(Problem(config_map, error))
+            for feature_id in brought.get(config_map.reference, ()):
+                _claim(found, _kept(feature_id, origin, config_map.reference, error))
             continue
-        first = found.setdefault(registration.feature_id, registration)
+        first = _claim(found, registration)
         if first is not registration:
-            problems.append(Problem(config_map, _claimed(config_map, registration.feature_id, first.by)))
+            problems.append(Problem(config_map, _claimed(config_map, registration.feature_id, first.by[0])))
         elif registration.fault is not None:
             assert isinstance(registration.fault, ConfigurationError)
             problems.append(Problem(config_map, registration.fault))
-    for problem in malformed:
-        reference = problem.config_map.reference
-        for feature_id in brought.get(reference, ()):
-            found.setdefault(feature_id, _kept(feature_id, origin, reference, problem.error))
-    return Registered(list(found.values()), problems + malformed)
+    return Registered(list(found.values()), problems)
+
+
+def _claim(found: dict[str, Registration], registration: Registration) -> Registration:
+    """Who holds the feature. That others have claimed it is remembered: one may be the last one left some day."""
+    first = found.setdefault(registration.feature_id, registration)
+    if first is not registration:
+        found[registration.feature_id] = replace(first, by=first.by + registration.by)
+    return first
 
 
 def _read(config_map: ConfigMap, origin: Origin, *, allow_http: bool) -> Registration:
@@ -100,7 +105,7 @@ def _read(config_map: ConfigMap, origin: Origin, *, allow_http: bool) -> Registr
         fault = _wrong(where, "this loader reads features from a CDN only", expected="cdnBaseUrl", seen="image")
         return _kept(feature_id, origin, config_map.reference, fault)
     base_url = _base_url(data["cdnBaseUrl"], where, allow_http=allow_http)
-    return from_base_url(feature_id, base_url, origin, min_sequence=minimum, by=config_map.reference)
+    return from_base_url(feature_id, base_url, origin, min_sequence=minimum, by=(config_map.reference,))
 
 
 def _base_url(url: str, where: str, *, allow_http: bool) -> str:
@@ -126,7 +131,7 @@ def _min_sequence(text: str | None, where: str) -> int:
 
 
 def _kept(feature_id: str, origin: Origin, by: str, fault: ConfigurationError) -> Registration:
-    return Registration(feature_id, "", POINTER, 0, origin, by=by, fault=fault)
+    return Registration(feature_id, "", POINTER, 0, origin, by=(by,), fault=fault)
 
 
 def _claimed(config_map: ConfigMap, feature_id: str, holder: str) -> ConfigurationError:

@@ -10,6 +10,7 @@ import logging
 import os
 from pathlib import Path
 
+from artifact.errors import Code, DeliveryError, TransientError
 from loader_cdn.registrations.configmaps import KEYS, ConfigMap
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ class Mounted:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._found: list[ConfigMap] | None = None
+        self.error: DeliveryError | None = None
+        """Why it cannot be read now."""
 
     def read(self) -> list[ConfigMap] | None:
         """What is mounted; None where that was never to be read. The age of a registration is not known here: of two
@@ -33,8 +36,13 @@ class Mounted:
         """
         try:
             self._found = [_config_map(path) for path in sorted(self._directory.iterdir()) if _is_one(path)]
+            self.error = None
         except OSError as error:
-            log.error("%s: the registrations cannot be read: %s", self._directory, error.strerror)
+            what = "the registrations cannot be read; those of before stand"
+            self.error = TransientError(
+                Code.NOT_FOUND, "L1", what, where=str(self._directory), seen=error.strerror or str(error)
+            )
+            log.error("%s", self.error)
         return self._found
 
     def state(self) -> object:
@@ -68,4 +76,6 @@ def _config_map(path: Path) -> ConfigMap:
                 data[key] = file.read(LIMIT).decode("utf-8", "replace").strip()
         except FileNotFoundError:
             continue
+        except OSError as error:  # what is left of it is judged, and told
+            log.error("%s cannot be read: %s", path / key, error.strerror)
     return ConfigMap(MOUNTED, path.name, data)

@@ -11,7 +11,7 @@ from artifact.errors import DeliveryError
 from loader_cdn.brought import Inventory, Origin
 from loader_cdn.registrations import Registration, by_flags, resolve
 from loader_cdn.registrations.configmaps import ConfigMap, Problem, Registered, registered
-from loader_cdn.registrations.mounted import Mounted
+from loader_cdn.registrations.mounted import MOUNTED, Mounted
 from loader_cdn.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -85,8 +85,13 @@ class Registry:
         self._tell(problems)
         sources = [by_flags(self._settings.features), *(one.registrations for one in found)]
         wanted = resolve(*sources, min_sequence=self._settings.min_sequence)
-        error = None if self._cluster is None else self._cluster.error
+        error = self._error()
         return Wanted(wanted, problems, frozenset(known), error)
+
+    def _error(self) -> DeliveryError | None:
+        if self._cluster is not None and self._cluster.error is not None:
+            return self._cluster.error
+        return None if self._mounted is None else self._mounted.error
 
     def state(self) -> object:
         """Another value when there is something new to read."""
@@ -102,6 +107,6 @@ class Registry:
         for problem in problems:
             if problem.error.message not in self._told:
                 log.error("%s", problem.error)
-                if self._cluster is not None:
+                if self._cluster is not None and problem.config_map.namespace != MOUNTED:
                     self._cluster.tell(problem)
         self._told = now

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,8 +80,9 @@ class Pod:
         return json.loads(self.get("/status")[1])
 
     def feature(self, feature_id: str) -> Any:
-        """What `/status` says of a feature; None where it says nothing."""
-        return next((one for one in self.status()["features"] if one["featureId"] == feature_id), None)
+        """What `/status` says of a feature; None for each member, and no truth, where it says nothing yet."""
+        found = [one for one in self.status()["features"] if one["featureId"] == feature_id]
+        return defaultdict(lambda: None, *found)
 
     def answers(self) -> bool:
         """Whether it listens already."""

@@ -171,7 +171,7 @@ def test_a_watch_that_is_dead_without_a_word_is_noticed_by_its_silence(
             wait_until(lambda: names(watched) == {"two"})
             assert proxy.connections >= 2
         finally:
-            watched.close()
+            watched.stop()
 
 
 def test_what_happens_while_a_watch_runs_is_heard_without_a_new_list(
@@ -190,4 +190,4 @@ def test_what_happens_while_a_watch_runs_is_heard_without_a_new_list(
             wait_until(lambda: watched.config_maps == ())
             assert proxy.connections == 1
         finally:
-            watched.close()
+            watched.stop()

@@ -82,7 +82,7 @@ def test_l12_registered_again_in_time_under_another_name_a_feature_is_never_abse
         namespace.unregister("one")
         wait_until(lambda: "not registered any more; it goes in" in pod.logged())
         namespace.register("two", featureId=FEATURE, cdnBaseUrl=url(published))
-        wait_until(lambda: (pod.feature(FEATURE) or {}).get("registeredBy") == f"{namespace.name}/two")
+        wait_until(lambda: pod.feature(FEATURE)["registeredBy"] == f"{namespace.name}/two")
         assert published.tree() == published.published("1.0.0")
 
 
@@ -157,7 +157,7 @@ def test_t20_of_two_registrations_for_one_feature_the_older_one_holds(
     reference = f"{namespace.name}/a-newer"
     wait_until(lambda: [one["configMap"] for one in pod.status()["registrations"]["problems"]] == [reference])
     wait_until(lambda: stands(published, OTHER))
-    assert pod.feature(OTHER)["registeredBy"] == f"{namespace.name}/c"
+    wait_until(lambda: pod.feature(OTHER)["registeredBy"] == f"{namespace.name}/c")
     namespace.unregister("c")
     wait_until(lambda: pod.feature(OTHER)["registeredBy"] == f"{namespace.name}/a-newer")
     assert published.tree(OTHER) == published.published("1.0.0", feature_id=OTHER)
@@ -171,7 +171,7 @@ def test_l1_a_registration_that_turns_malformed_keeps_its_feature(
     namespace.register("patientlist", featureId=FEATURE, cdnBaseUrl=url(published))
     spoil = {"data": {"featureId": None, "cdnBaseUrl": None}}
     with follow(published, namespace, tmp_path, "--grace", "0", "--poll", "1") as pod:
-        wait_until(lambda: (pod.feature(FEATURE) or {}).get("result") == "updated")
+        wait_until(lambda: pod.feature(FEATURE)["result"] == "updated")
         if not is_restarted:
             namespace.patch("patientlist", spoil)
             wait_until(lambda: pod.feature(FEATURE)["result"] == "kept")
@@ -179,9 +179,9 @@ def test_l1_a_registration_that_turns_malformed_keeps_its_feature(
     if is_restarted:
         namespace.patch("patientlist", spoil)
     with follow(published, namespace, tmp_path, "--grace", "0", "--poll", "1") as pod:
-        wait_until(lambda: (pod.feature(FEATURE) or {}).get("error"))
-        assert pod.feature(FEATURE)["error"]["code"] == "configuration_invalid"
-        assert pod.feature(FEATURE)["result"] == "kept"
+        wait_until(lambda: pod.feature(FEATURE)["error"])
+        kept = pod.feature(FEATURE)
+        assert (kept["result"], kept["error"]["code"]) == ("kept", "configuration_invalid")
         assert published.tree() == published.published("1.0.0")
         namespace.patch("patientlist", {"data": {"featureId": FEATURE, "cdnBaseUrl": url(published)}})
         wait_until(lambda: pod.feature(FEATURE)["result"] == "unchanged")
@@ -212,7 +212,7 @@ def test_l1_a_floor_is_the_higher_one_of_registration_and_flag(
 ) -> None:
     namespace.register("one", featureId=FEATURE, cdnBaseUrl=url(published), minSequence="2")
     with follow(published, namespace, tmp_path, "--min-sequence", f"{FEATURE}=1") as pod:
-        wait_until(lambda: (pod.feature(FEATURE) or {}).get("error"))
+        wait_until(lambda: pod.feature(FEATURE)["error"])
         assert pod.feature(FEATURE)["error"]["code"] == "sequence_rollback"
         namespace.patch("one", {"data": {"minSequence": "1"}})
         wait_until(lambda: stands(published))
@@ -221,7 +221,7 @@ def test_l1_a_floor_is_the_higher_one_of_registration_and_flag(
 def test_l1_a_flag_wins_over_a_registration(published: Delivery, namespace: Namespace, tmp_path: Path) -> None:
     namespace.register("one", featureId=FEATURE, cdnBaseUrl="https://nowhere.example/")
     with follow(published, namespace, tmp_path, "--feature", f"{FEATURE}={url(published)}") as pod:
-        wait_until(lambda: stands(published))
+        wait_until(lambda: pod.feature(FEATURE)["result"] == "updated")
         assert pod.feature(FEATURE)["registeredBy"] is None
 
 
