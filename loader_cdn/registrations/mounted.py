@@ -64,8 +64,13 @@ def _identity(entry: os.DirEntry[str]) -> tuple[int, int]:
 
 
 def _is_one(path: Path) -> bool:
-    """An optional ConfigMap that does not exist is mounted as an empty folder."""
-    return not path.name.startswith(".") and path.is_dir() and any(os.scandir(path))
+    """An optional ConfigMap that does not exist is mounted as an empty folder; one that cannot be read is told."""
+    if path.name.startswith(".") or not path.is_dir():
+        return False
+    try:
+        return bool(os.listdir(path))
+    except OSError:
+        return True
 
 
 def _config_map(path: Path) -> ConfigMap:

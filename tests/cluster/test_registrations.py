@@ -171,7 +171,7 @@ def test_l1_a_registration_that_turns_malformed_keeps_its_feature(
     namespace.register("patientlist", featureId=FEATURE, cdnBaseUrl=url(published))
     spoil = {"data": {"featureId": None, "cdnBaseUrl": None}}
     with follow(published, namespace, tmp_path, "--grace", "0", "--poll", "1") as pod:
-        wait_until(lambda: pod.feature(FEATURE)["result"] == "updated")
+        wait_until(lambda: pod.feature(FEATURE)["activeVersion"])
         if not is_restarted:
             namespace.patch("patientlist", spoil)
             wait_until(lambda: pod.feature(FEATURE)["result"] == "kept")
