@@ -68,7 +68,7 @@ def _is_one(path: Path) -> bool:
     if path.name.startswith(".") or not path.is_dir():
         return False
     try:
-        return bool(os.listdir(path))
+        return any(path.iterdir())
     except OSError:
         return True
 
