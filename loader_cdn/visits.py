@@ -58,6 +58,9 @@ class Visits:
                 self._passes.remove(made)
                 made.end()
 
+    def now(self) -> datetime:
+        return self._clock()
+
     def forget(self) -> None:
         """Everything is to be verified again, to the last byte."""
         self._known.forget()

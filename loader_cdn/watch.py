@@ -9,27 +9,27 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Protocol
 
 from artifact.errors import DeliveryError
 from loader_cdn.around import Progress
-from loader_cdn.board import Board, FeatureStatus
+from loader_cdn.board import Board
 from loader_cdn.cluster.namespaces import Namespaces, watched
 from loader_cdn.durable import disk
 from loader_cdn.hashing import Hasher
 from loader_cdn.hook import Hook
+from loader_cdn.house import House
 from loader_cdn.layout import Layout
-from loader_cdn.leaving import LOST, leave, may_go
 from loader_cdn.ledger import Ledger
 from loader_cdn.lock import locked
 from loader_cdn.opening import open_root, remove_ready_file, write_ready_file
 from loader_cdn.passes import Pass
 from loader_cdn.registrations import resolve
 from loader_cdn.registrations.registry import OWN, Registry, Wanted
-from loader_cdn.report import Report, Row
+from loader_cdn.report import Report
 from loader_cdn.settings import Settings, StartWith
 from loader_cdn.tracked import RemoteSource, Tracked
 from loader_cdn.transfer import Network
@@ -136,9 +136,7 @@ class _Watch:
         """Not registered any more, and still being visited: nobody else may touch these."""
         self._wanted = Wanted((), (), frozenset())
         self._seen: object = None
-        self._lost: set[str] = set()
-        self._is_looked_through = False
-        """Whether everything on disk was verified since the start, or since SIGHUP."""
+        self._house = House(settings, board, visits)
         now = told.monotonic()
         self._round_due, self._house_due, self._ready_due = now, float("inf"), now
         self._remote = None if settings.remote_index is None else RemoteSource(settings.remote_index, due=now)
@@ -159,6 +157,8 @@ class _Watch:
         self._visits.close()
         for source in self._sources:
             source.is_busy = False
+        self._going.clear()
+        self._house_due = self._told.monotonic()
 
     @property
     def _sources(self) -> list[Tracked | RemoteSource]:
@@ -193,7 +193,7 @@ class _Watch:
     def _look_again(self) -> None:
         """Everything is verified, to the last byte, and now."""
         self._visits.forget()
-        self._is_looked_through = False
+        self._house.is_looked_through = False
         self._round_due = self._told.monotonic()
         for source in self._sources:
             source.due = self._round_due
@@ -306,52 +306,21 @@ class _Watch:
             self._hook.fire(tracked.registration.feature_id)
 
     async def _keep_house(self) -> None:
-        """Features that nobody registers any more go in time (L12); what is wrong of them goes out of sight (L6)."""
-        inventory = self._visits.ledger.inventory.features
-        before = set(inventory)
         wanted = self._features.keys() | self._going.keys()
-        strangers = before - wanted
-        if not strangers:
-            return
-        with self._visits.making() as made:
-            if not self._is_looked_through:
-                for feature_id in sorted(strangers):  # before anything is waited for
-                    made.root.feature(feature_id)
-            if self._is_waiting_for_lists:
-                return  # what they name may be all that is here
-            self._is_looked_through = True
-            index = None if self._remote is None else self._remote.index
-            lost = leave(made, wanted, may_go(self._settings, index, self._wanted.known))
-        self._say_lost(lost)
-        for feature_id in sorted(before - inventory.keys()):
+        remote = None if self._remote is None else self._remote.index
+        gone = self._house.keep(wanted, None if self._is_waiting_for_lists else self._wanted, remote)
+        for feature_id in sorted(gone):
             if self._hook is not None:
                 self._hook.fire(feature_id)
-        self._house_due = min(self._house_due, self._until_next_leave(inventory.keys() - wanted - self._lost))
+        left = self._house.until_next(wanted)
+        if left is not None:
+            self._house_due = min(self._house_due, self._told.monotonic() + max(1.0, left.total_seconds()))
 
     @property
     def _is_waiting_for_lists(self) -> bool:
         """Whether a source of registrations has neither told nor failed yet."""
         is_asking = self._wanted.known != OWN and self._wanted.error is None
         return is_asking or (self._remote is not None and self._remote.status is None)
-
-    def _say_lost(self, lost: Sequence[Row]) -> None:
-        for row in lost:
-            if row.feature_id not in self._lost:
-                log.warning("%s: %s", row.feature_id, LOST)
-            self._board.features[row.feature_id] = FeatureStatus(row)
-        now_lost = {row.feature_id for row in lost}
-        for feature_id in self._lost - now_lost - self._features.keys():
-            self._board.features.pop(feature_id, None)
-        self._lost = now_lost
-
-    def _until_next_leave(self, strangers: Iterable[str]) -> float:
-        """When the grace period of the next one of these is over."""
-        memory = self._visits.ledger.memory
-        leaving = [since for one in strangers if (since := memory.feature(one).leaving) is not None]
-        if not leaving:
-            return float("inf")
-        left = min(leaving) + self._settings.grace - self._clock()
-        return self._told.monotonic() + max(1.0, left.total_seconds())
 
     def _next(self, failures: int) -> float:
         """When to try again: with the next round; after failures later and later."""
