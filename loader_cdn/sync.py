@@ -58,12 +58,17 @@ def sync(
                     break
                 log.warning("not all is there that a host needs: trying again")
                 _sleep(next(pauses), stop)
-            if report.is_complete and settings.ready_file is not None and not stop():
+            if settings.ready_file is not None and not stop() and _is_ready(settings, report):
                 write_ready_file(settings.ready_file, report)
     except DeliveryError as error:
         log.error("%s", error)
         return Report(str(settings.root), error)
     return report
+
+
+def _is_ready(settings: Settings, report: Report) -> bool:
+    """L10: every registration was tried, or, where it is said what a host needs, that is there."""
+    return report.is_complete if settings.start_with is None else report.lets_start(settings.start_with)
 
 
 def _needed(settings: Settings) -> StartWith:

@@ -116,6 +116,17 @@ def test_l10_what_a_host_needs_to_start_decides_how_sync_ends(
     assert run(*given).status == statuses[1]
 
 
+@pytest.mark.parametrize(("need", "is_ready"), [([], True), (["current"], False), (["kept"], False), (["any"], True)])
+def test_l10_the_ready_file_says_what_the_host_was_said_to_need(
+    published: Delivery, tmp_path: Path, need: list[str], is_ready: bool
+) -> None:
+    published.cdn.substitute(INDEX, b"<html>")
+    ready = tmp_path / "ready"
+    more = [word for value in need for word in ("--start-with", value)]
+    run(*arguments(published, "--ready-file", ready, *more))
+    assert ready.exists() == is_ready
+
+
 def test_l10_sync_that_waits_tries_until_all_is_there(published: Delivery) -> None:
     asked = 0
 
