@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import queue
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -168,7 +169,7 @@ def test_l10_a_sidecar_is_ready_when_a_host_has_what_it_needs(
 # Mounted ConfigMaps
 
 
-def mount(folder: Path, **config_maps: dict[str, str]) -> None:
+def mount(folder: Path, *, keep: tuple[str, ...] = (), **config_maps: dict[str, str]) -> None:
     """As the kubelet does it: all values are swapped at once, by one link."""
     made = folder / f"..{os.urandom(4).hex()}"
     for name, data in config_maps.items():
@@ -182,7 +183,7 @@ def mount(folder: Path, **config_maps: dict[str, str]) -> None:
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(f"..data/{name}")
     for path in folder.iterdir():
-        if path.name not in config_maps and not path.name.startswith(".."):
+        if path.name not in (*config_maps, *keep) and not path.name.startswith(".."):
             path.unlink()
 
 
@@ -212,6 +213,18 @@ def test_l8_a_mount_that_goes_leaves_the_registrations_as_they_were(published: D
         wait_until(lambda: "the registrations cannot be read" in pod.logged())
         published.publish("1.1.0")
         wait_until(lambda: stands(published, "1.0.0", "1.1.0", feature_id=FEATURE))
+
+
+def test_t20_a_mounted_registration_that_cannot_be_read_is_told_and_hides_no_other(
+    published: Delivery, tmp_path: Path
+) -> None:
+    folder = tmp_path / "registrations"
+    (folder / "odd" / "featureId").mkdir(parents=True)
+    mount(folder, one={"featureId": FEATURE, "cdnBaseUrl": f"{published.cdn.url}{FEATURE}"}, keep=("odd",))
+    with running(published, tmp_path, "--registrations", folder, "--poll", "1") as pod:
+        wait_until(lambda: stands(published, "1.0.0", feature_id=FEATURE))
+        (problem,) = pod.status()["registrations"]["problems"]
+        assert problem["configMap"] == "mounted/odd"
 
 
 # The host is told
@@ -263,7 +276,37 @@ def test_a_hook_that_is_a_file_is_touched_and_one_that_fails_is_told(published: 
         assert stands(published, "1.0.0")
 
 
+def test_the_hook_is_told_when_a_key_goes_and_takes_a_feature_along(published: Delivery, tmp_path: Path) -> None:
+    """S5: what a host holds of it is to go, too."""
+    keys, trust = published.world.keys, tmp_path / "trust.json"
+    document = keys.trust_document()
+    trust.write_text(json.dumps(document))
+    with listening() as (url, posted):
+        given = ["--feature", f"{FEATURE}={published.cdn.url}{FEATURE}", "--poll", "1", "--on-swap", url]
+        with running(published, tmp_path, *given, "--trust-keys", str(trust)):
+            assert posted.get(timeout=30) == {"features": [FEATURE]}
+            del document[keys.build.key_id]
+            trust.write_text(json.dumps(document))
+            assert posted.get(timeout=30) == {"features": [FEATURE]}
+            wait_until(lambda: published.tree() == {})
+
+
 # HTTP
+
+
+def test_many_idle_callers_take_nothing_from_the_loader_and_are_not_waited_for(
+    published: Delivery, tmp_path: Path
+) -> None:
+    with follow(published, tmp_path) as pod:
+        wait_until(pod.is_ready)
+        idle = [socket.create_connection(("127.0.0.1", pod.port)) for _ in range(100)]
+        descriptors = Path(f"/proc/{pod.process.pid}/fd")
+        wait_until(lambda: len(list(descriptors.iterdir())) < 60)
+        published.publish("1.1.0", OTHER)
+        wait_until(lambda: stands(published, "1.0.0", "1.1.0"))
+        for connection in idle:
+            connection.close()
+        wait_until(pod.answers)
 
 
 def test_probes_metrics_and_status_tell_the_truth(published: Delivery, tmp_path: Path) -> None:
