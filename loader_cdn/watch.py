@@ -125,7 +125,7 @@ class _Watch:
         visits: Visits,
     ) -> None:
         self._settings, self._told, self._trust, self._board, self._clock = settings, told, trust, board, clock
-        self._cluster, self._visits = cluster, visits
+        self._visits = visits
         self._network, self._tasks = visits.network, visits.network.tasks
         self._registry = Registry(settings, cluster)
         if cluster is not None:

@@ -5,6 +5,7 @@ then by KUBECONFIG.
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from artifact.errors import ConfigurationError
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 READ_AGAIN = 60.0
 """Seconds after which a token is read again: the kubelet swaps the file about once an hour."""
+
+
+log = logging.getLogger(__name__)
 
 
 class Token:
@@ -39,8 +43,8 @@ class Token:
         try:
             self._value = self._file.read_text("ascii").strip()
             self._read_at = time.monotonic()
-        except (OSError, ValueError):
-            pass  # the API server says what is wrong with the old one
+        except (OSError, ValueError) as error:  # it may quote what it read
+            log.warning("%s cannot be read (%s): the token of before is used", self._file, type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ class Watcher:
                 while True:
                     self._watch()
             except _GoneError:
-                pass
+                log.info("registrations in %s: the watch cannot go on from its version; all are listed", self.namespace)
             except (RefusedError, TransientError) as error:
                 if self._stop.is_set():
                     return

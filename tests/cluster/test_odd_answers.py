@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -97,8 +98,13 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_a_watch_that_ends_badly_again_and_again_is_listed_again_less_and_less_often(
-    server: Odd, watcher: Watcher, end: tuple[int, bytes], monkeypatch: pytest.MonkeyPatch
+    server: Odd,
+    watcher: Watcher,
+    end: tuple[int, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO, "loader_cdn")
     pauses: list[float] = []
     real = watcher._stop.wait
 
@@ -113,6 +119,7 @@ def test_a_watch_that_ends_badly_again_and_again_is_listed_again_less_and_less_o
     assert watcher.failure is None
     assert watcher.config_maps == ()
     assert max(pauses[5:8]) > 5
+    assert "registrations in test" in caplog.text
     assert server.asked["list"] <= len(pauses) + 1
 
 
@@ -189,7 +196,9 @@ def test_t21_a_kubeconfig_that_is_none_is_a_wrong_setting_and_shows_no_token(tmp
     assert str(path) in caught.value.message
 
 
-def test_l1_a_pod_finds_the_api_server_by_its_files_before_a_kubeconfig(tmp_path: Path) -> None:
+def test_l1_a_pod_finds_the_api_server_by_its_files_before_a_kubeconfig(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for name, text in {"token": "t\n", "namespace": "hospital\n", "ca.crt": "PEM"}.items():
         (tmp_path / name).write_text(text)
     environment = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "6443", "KUBECONFIG": "nowhere"}
@@ -201,6 +210,10 @@ def test_l1_a_pod_finds_the_api_server_by_its_files_before_a_kubeconfig(tmp_path
     assert token.value() == "t", "it is read again after a minute, or"
     token.read_again()
     assert token.value() == "u", "after a 401"
+    (tmp_path / "token").unlink()
+    token.read_again()
+    assert token.value() == "u"
+    assert str(tmp_path / "token") in caplog.text
 
 
 def test_l1_nothing_that_tells_of_an_api_server_is_a_wrong_setting(tmp_path: Path) -> None:

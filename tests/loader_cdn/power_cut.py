@@ -98,7 +98,7 @@ class Disk:
             case "utimensat":
                 pass
             case _:
-                raise NotImplementedError(call.name)
+                raise AssertionError(f"the model does not know what {call.name} does: a sync has begun to use it")
 
     def after_cut(self, seed: int, samples: int) -> Iterator[Content]:
         """What the disk may hold if the power is cut now: all lost, nothing lost, each single thing lost and each
