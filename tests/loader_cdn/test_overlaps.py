@@ -8,20 +8,25 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from artifact.errors import Code
 from artifact.fields import format_time
+from artifact.freshness import State
 from loader_cdn import disk
+from loader_cdn.layout import Layout
+from loader_cdn.ledger import Ledger
 from tests.cluster.pod import Pod, running
 from tests.loader_cdn.command import run as run_command
 from tests.loader_cdn.test_following import mount
 from tests.loader_cdn.test_watch import Told, run, watching
 from tests.publisher.world import FEATURE
-from tests.simulator.environment import Delivery
+from tests.simulator.environment import Delivery, assert_refused
 from tests.versions import FILES
 from tests.waiting import wait_until
 
@@ -287,3 +292,29 @@ def test_l10_registrations_that_are_not_known_are_no_success(
         ended = run_command(*given, "--registrations", tmp_path / "registrations")
         assert ended.status == 1
         assert ended.json["error"]["code"] == "not_found"
+
+
+def test_r4_what_was_accepted_meanwhile_is_asked_once_more_before_a_swap(
+    published: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published.sync(features=[FEATURE])
+    published.publish("1.1.0", files=CHANGED)
+    ledgers: list[Ledger] = []
+    real = Ledger.load
+
+    def load(layout: Layout) -> Ledger:
+        ledgers.append(real(layout))
+        return ledgers[-1]
+
+    monkeypatch.setattr(Ledger, "load", load)
+
+    def overtake(number: int, path: str) -> None:
+        memory = ledgers[-1].memory.feature(FEATURE)
+        if path == f"{FEATURE}/1.1.0/index.js" and memory.accepted is not None:
+            memory.accepted = replace(memory.accepted, state=State(9, "0" * 64))
+
+    published.cdn.on_request = overtake
+    row = published.row(features=[FEATURE])
+    assert_refused(row, Code.SEQUENCE_ROLLBACK)
+    assert sequence(published) == 1
+    assert remembered(published) == 9
